@@ -1,0 +1,54 @@
+"""A laboratory for Residual Alignment: how does a residual network build up its answer, block by block?
+
+The public names below are loaded when first used, so that importing `ramodel` costs nothing.
+
+Examples
+--------
+>>> import ramodel
+>>> model = ramodel.FrobeniusModel(depth=8, jacobian_decay=0.01, head_decay=0.01)
+>>> float(model.jacobian_singular_value(13.94885).round(6))
+0.432416
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ramodel.comparison import Comparison as Comparison
+    from ramodel.nets import ResidualNetwork as ResidualNetwork
+    from ramodel.simulate import Problem as Problem
+    from ramodel.simulate import minimise as minimise
+    from ramodel.simulate import random_problem as random_problem
+    from ramodel.spectra import measure as measure
+    from ramodel.statements import STATEMENTS as STATEMENTS
+    from ramodel.statements import statement as statement
+    from ramodel.theory import FrobeniusModel as FrobeniusModel
+    from ramodel.theory import NuclearModel as NuclearModel
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Comparison": "ramodel.comparison",
+    "FrobeniusModel": "ramodel.theory",
+    "NuclearModel": "ramodel.theory",
+    "Problem": "ramodel.simulate",
+    "ResidualNetwork": "ramodel.nets",
+    "STATEMENTS": "ramodel.statements",
+    "measure": "ramodel.spectra",
+    "minimise": "ramodel.simulate",
+    "random_problem": "ramodel.simulate",
+    "statement": "ramodel.statements",
+}
+
+__all__ = ["__version__", *sorted(_HOMES)]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from the module that owns it."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'ramodel' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,220 @@
+"""Argument checks shared by every floor.
+
+Each check returns the cleaned value or raises an error that names the argument, its value, the rule and the way
+out. Nothing non-finite passes silently.
+"""
+
+import difflib
+import math
+import numbers
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = [
+    "existing_file",
+    "finite_array",
+    "integer",
+    "nonnegative",
+    "one_of",
+    "positive",
+    "real",
+    "writable_folder",
+]
+
+T = TypeVar("T", bound=str)
+
+
+def real(name: str, value: Any, *, hint: str = "") -> float:
+    """Return `value` as a finite float.
+
+    Raises
+    ------
+    TypeError
+        If `value` is not a real number (booleans are refused).
+    ValueError
+        If `value` is NaN or infinite.
+
+    Examples
+    --------
+    >>> real("initial_scale", 2)
+    2.0
+    """
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (numbers.Real, np.floating, np.integer)):
+        raise TypeError(_message(name, value, "must be a real number", hint))
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(_message(name, value, "must be finite", hint))
+    return number
+
+
+def positive(name: str, value: Any, *, hint: str = "") -> float:
+    """Return `value` as a finite float greater than zero; raise as `real` does, or ValueError if it is not.
+
+    Examples
+    --------
+    >>> positive("jacobian_decay", 0)
+    Traceback (most recent call last):
+    ...
+    ValueError: jacobian_decay is 0; it must be greater than zero.
+    """
+    number = real(name, value, hint=hint)
+    if number <= 0.0:
+        raise ValueError(_message(name, value, "must be greater than zero", hint))
+    return number
+
+
+def nonnegative(name: str, value: Any, *, hint: str = "") -> float:
+    """Return `value` as a finite float of at least zero; raise as `real` does, or ValueError if it is not."""
+    number = real(name, value, hint=hint)
+    if number < 0.0:
+        raise ValueError(_message(name, value, "must not be negative", hint))
+    return number
+
+
+def integer(name: str, value: Any, *, minimum: int = 1, maximum: int | None = None, hint: str = "") -> int:
+    """Return `value` as an int between `minimum` and `maximum` (inclusive).
+
+    Raises
+    ------
+    TypeError
+        If `value` is not a whole number (booleans are refused; 8.0 is accepted as 8).
+    ValueError
+        If it lies outside the range.
+
+    Examples
+    --------
+    >>> integer("depth", 8)
+    8
+    """
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (numbers.Real, np.integer, np.floating)):
+        raise TypeError(_message(name, value, "must be a whole number", hint))
+    if not math.isfinite(float(value)) or float(value) != math.floor(float(value)):
+        raise TypeError(_message(name, value, "must be a whole number", hint))
+    number = int(value)
+    if number < minimum:
+        raise ValueError(_message(name, value, f"must be at least {minimum}", hint))
+    if maximum is not None and number > maximum:
+        raise ValueError(_message(name, value, f"must be at most {maximum}", hint))
+    return number
+
+
+def one_of(name: str, value: Any, options: Iterable[T]) -> T:
+    """Return `value` if it is one of `options`; else raise ValueError with the nearest option as a suggestion.
+
+    Examples
+    --------
+    >>> one_of("model", "frobenious", ["frobenius", "nuclear"])
+    Traceback (most recent call last):
+    ...
+    ValueError: model is 'frobenious'; it must be one of 'frobenius', 'nuclear'; did you mean 'frobenius'?
+    """
+    choices = list(options)
+    if isinstance(value, str) and value in choices:
+        return choices[choices.index(value)]  # type: ignore[arg-type]
+    near = difflib.get_close_matches(str(value), choices, n=1)
+    listed = ", ".join(repr(choice) for choice in choices)
+    end = f"; did you mean {near[0]!r}?" if near else "."
+    raise ValueError(f"{name} is {value!r}; it must be one of {listed}{end}")
+
+
+def finite_array(
+    name: str,
+    value: ArrayLike,
+    *,
+    shape: tuple[int | None, ...] | None = None,
+    minimum: float | None = None,
+    nonempty: bool = True,
+) -> NDArray[np.float64]:
+    """Return `value` as a float64 array with every entry finite.
+
+    Parameters
+    ----------
+    shape
+        Expected shape; None stands for any length of that axis.
+    minimum
+        Least value an entry may have.
+    nonempty
+        Refuse arrays without entries.
+
+    Raises
+    ------
+    TypeError
+        If `value` does not hold real numbers.
+    ValueError
+        If the shape is wrong, an entry is NaN or infinite, or an entry is less than `minimum`.
+    """
+    try:
+        raw = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(
+            f"{name} is not a rectangular array ({error}); give rows of equal length."
+        ) from error
+    if raw.dtype.kind not in "fiu":
+        raise TypeError(f"{name} has entries of type {raw.dtype}; it must hold real numbers.")
+    array = raw.astype(np.float64)
+    if nonempty and array.size == 0:
+        raise ValueError(f"{name} is empty (shape {array.shape}); it must hold at least one number.")
+    if shape is not None and (
+        array.ndim != len(shape)
+        or any(want is not None and want != have for want, have in zip(shape, array.shape, strict=True))
+    ):
+        wanted = "(" + ", ".join("any" if want is None else str(want) for want in shape) + ")"
+        raise ValueError(f"{name} has shape {array.shape}; it must have shape {wanted}.")
+    bad = ~np.isfinite(array)
+    if bad.any():
+        raise ValueError(_at(name, array, bad, "every entry must be finite"))
+    if minimum is not None:
+        low = array < minimum
+        if low.any():
+            raise ValueError(_at(name, array, low, f"every entry must be at least {minimum:g}"))
+    return array
+
+
+def existing_file(name: str, value: str | os.PathLike[str], *, hint: str = "") -> Path:
+    """Return `value` as the path of a file that exists; raise FileNotFoundError if there is none."""
+    path = Path(value).expanduser()
+    if not path.is_file():
+        raise FileNotFoundError(_message(name, str(path), "must be a file that exists", hint))
+    return path
+
+
+def writable_folder(name: str, value: str | os.PathLike[str], *, hint: str = "") -> Path:
+    """Make the folder `value` where it is missing and return its path.
+
+    Raises
+    ------
+    NotADirectoryError
+        If a file stands in its place.
+    PermissionError
+        If it cannot be made or written to.
+    """
+    path = Path(value).expanduser()
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise NotADirectoryError(_message(name, str(path), "must be a folder, not a file", hint)) from error
+    except OSError as error:
+        rule = f"must be a folder that can be made ({error.strerror})"
+        raise PermissionError(_message(name, str(path), rule, hint)) from error
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise PermissionError(_message(name, str(path), "must be a folder you may write to", hint))
+    return path
+
+
+def _message(name: str, value: Any, rule: str, hint: str) -> str:
+    return f"{name} is {value!r}; it {rule}." + (f" {hint}" if hint else "")
+
+
+def _at(name: str, array: NDArray[np.float64], where: NDArray[np.bool_], rule: str) -> str:
+    if array.ndim == 0:
+        return f"{name} is {float(array)}; {rule}."
+    index = tuple(int(i) for i in np.argwhere(where)[0])
+    spot = ", ".join(map(str, index))
+    count = int(where.sum())
+    more = "" if count == 1 else f" (and {count - 1} more)"
+    return f"{name}[{spot}] is {array[index]}{more}; {rule}."

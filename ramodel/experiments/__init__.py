@@ -1,0 +1,1 @@
+"""One cell = train + measure + confront; the store; the main job."""

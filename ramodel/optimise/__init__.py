@@ -1,0 +1,1 @@
+"""Batched minimisers over flat torch tensors: they know nothing of what they minimise."""

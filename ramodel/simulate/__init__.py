@@ -1,0 +1,1 @@
+"""The optimiser of the provable model, which does not know the closed forms."""

@@ -1,0 +1,1 @@
+"""The measuring instrument: networks in, Residual Jacobians and singular triplets out."""

@@ -1,0 +1,291 @@
+"""The registry of statements: S1-S19 of the provable model and the four properties RA1-RA4.
+
+Ids are permanent: code, proofs, tests, figures and documents cite them. The table in README.md is made from here.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from ramodel.checks import one_of
+
+__all__ = ["STATEMENTS", "Provenance", "Statement", "Status", "markdown_table", "statement"]
+
+Provenance = Literal["own", "known", "own + known", "paper"]
+Status = Literal["conjectured", "checked", "proved"]
+
+
+class Statement(msgspec.Struct, frozen=True, kw_only=True):
+    """One statement.
+
+    Parameters
+    ----------
+    id
+        "S1" to "S19" or "RA1" to "RA4".
+    title
+        A few words.
+    claim
+        The statement in one line; symbols as in the glossary of the README.
+    assumptions
+        What it needs.
+    provenance
+        `own` (derived for this project), `known` (a standard result), `paper` (a property announced by Li & Papyan).
+    status
+        `proved` (by machine, in proofs_check), `checked` (numerically, by the tests), `conjectured` (neither yet: a
+        derivation exists on paper, or it is an empirical property).
+    sources
+        Keys in refs.bib.
+    code
+        Where it lives.
+    """
+
+    id: str
+    title: str
+    claim: str
+    assumptions: str
+    provenance: Provenance
+    status: Status
+    sources: tuple[str, ...] = ()
+    code: str = ""
+
+
+_ALL = (
+    Statement(
+        id="S1",
+        title="Every critical point is aligned",
+        claim="J_l = J_l^T and J_l (I + J_l) = W^T W / rho for every l; all J_l equal on the positive branch",
+        assumptions="Frobenius model, lam_J, lam_W > 0, any differentiable loss",
+        provenance="own",
+        status="proved",
+        code="ramodel.theory.FrobeniusModel.from_head",
+    ),
+    Statement(
+        id="S2",
+        title="Balance",
+        claim="m^2 = rho s (1 + s)^(2L+1), with exactly one s >= 0 for every m >= 0",
+        assumptions="Frobenius model, positive branch",
+        provenance="own",
+        status="proved",
+        code="ramodel.theory.FrobeniusModel.jacobian_singular_value",
+    ),
+    Statement(
+        id="S3",
+        title="Representation cost and the reduced problem",
+        claim="the least decay that realises M is sum_k lam_J (s_k + (L+1) s_k^2)",
+        assumptions="Frobenius model",
+        provenance="own",
+        status="proved",
+        sources=("HornJohnson1991",),
+        code="ramodel.theory.FrobeniusModel.cost",
+    ),
+    Statement(
+        id="S4",
+        title="Depth law",
+        claim="exp(2 asinh(omega/2)) - 1 <= s <= exp(omega) - 1 with omega = W0(nu T)/nu, nu = 2L + 3/2",
+        assumptions="Frobenius model, T = m^2/rho",
+        provenance="own",
+        status="proved",
+        sources=("CorlessEtAl1996",),
+        code="ramodel.theory.FrobeniusModel.bounds",
+    ),
+    Statement(
+        id="S5",
+        title="Trajectories",
+        claim="h_l = x + sum_k ((1 + s_k)^l - 1) v_k v_k^T x; step CV^2 = L tanh(a/2L) coth(a/2) - 1",
+        assumptions="equal symmetric Jacobians; CV on a line, a = L ln(1 + s)",
+        provenance="own",
+        status="proved",
+        code="ramodel.theory.trajectory, ramodel.theory.step_cv",
+    ),
+    Statement(
+        id="S6",
+        title="Two-matrix blocks: hard rank and an exact depth law",
+        claim="(1 + s)^(2L+1) = m^2/rho above the threshold m = sqrt(rho), s = 0 below it",
+        assumptions="nuclear model, global minimum",
+        provenance="own",
+        status="checked",
+        code="ramodel.theory.NuclearModel",
+    ),
+    Statement(
+        id="S7",
+        title="Transport cost: RA1 and RA4 within a network",
+        claim="equal steps on a line, and 1/eig(J_l) = (l - 1) + L/t",
+        assumptions="kinetic model, global minimum",
+        provenance="own",
+        status="conjectured",
+        sources=("GaiZhang2021",),
+    ),
+    Statement(
+        id="S8",
+        title="Without skips there is nothing to align",
+        claim="the plain net is invariant under A_l -> Q_l A_l Q_(l-1)^T, so singular vectors share no frame",
+        assumptions="plain linear net with decay on A_l",
+        provenance="own + known",
+        status="conjectured",
+        sources=("AroraEtAl2018",),
+    ),
+    Statement(
+        id="S9",
+        title="Norm preservation",
+        claim="1 <= |g_(l-1)|/|g_l| <= 1 + s_1 = 1 + O(log L / L)",
+        assumptions="Frobenius model, positive branch",
+        provenance="own",
+        status="conjectured",
+        sources=("ZaeemzadehEtAl2020",),
+    ),
+    Statement(
+        id="S10",
+        title="Low rank beats the simplex",
+        claim="beyond a threshold depth the pair family has lower objective than Neural Collapse's simplex",
+        assumptions="cross-entropy, orthonormal class inputs, Frobenius model",
+        provenance="own",
+        status="conjectured",
+        sources=("GarrodKeating2024", "SukenikEtAl2024", "SukenikEtAl2025", "BoixAdsera2025"),
+    ),
+    Statement(
+        id="S11",
+        title="Binary case",
+        claim="rank-one blocks s v v^T; steps equal iff 1/s_(l+1) = 1/s_l + 1",
+        assumptions="one logit, Frobenius model, critical point",
+        provenance="own",
+        status="checked",
+        code="ramodel.theory.equal_step_profile",
+    ),
+    Statement(
+        id="S12",
+        title="Gradient flow",
+        claim="A_l A_l^T - A_(l+1)^T A_(l+1) is conserved without decay, and decays at a known rate with it",
+        assumptions="Frobenius model, gradient flow",
+        provenance="own + known",
+        status="conjectured",
+        sources=("AroraEtAl2018",),
+    ),
+    Statement(
+        id="S13",
+        title="Stochastic depth",
+        claim="the variance of the kept blocks penalises s in closed form",
+        assumptions="aligned blocks with equal s",
+        provenance="own",
+        status="conjectured",
+    ),
+    Statement(
+        id="S14",
+        title="From a measured Jacobian to a verdict",
+        claim="|sigma_k(J_l) - s_k| <= |E_l|, and subspaces turn by at most |E_l| / mixed gap",
+        assumptions="J_l = J + E_l",
+        provenance="known",
+        status="conjectured",
+        sources=("Wedin1972", "DavisKahan1970"),
+    ),
+    Statement(
+        id="S15",
+        title="No bad local minima with spare width",
+        claim="with rank W < d every critical point off the positive branch is a strict saddle",
+        assumptions="Frobenius model",
+        provenance="own",
+        status="conjectured",
+    ),
+    Statement(
+        id="S16",
+        title="Energy identities",
+        claim="lam_W |W|^2 = -<dell/dZ, Z> = lam_J (tr J_l + |J_l|^2) for every l",
+        assumptions="Frobenius model, every critical point",
+        provenance="own",
+        status="conjectured",
+    ),
+    Statement(
+        id="S17",
+        title="Coupling",
+        claim="the coupling measure m_K vanishes at S1(d); a plain net's level is known",
+        assumptions="Frobenius, nuclear or white kinetic model",
+        provenance="own",
+        status="conjectured",
+        sources=("AubryEtAl2024",),
+    ),
+    Statement(
+        id="S18",
+        title="Reduced problem with an embedding",
+        claim="m = (lam_J / sqrt(lam_W lam_E)) s (1 + s)^(L+1), cost lam_J (2 s + (L+2) s^2)",
+        assumptions="trained input embedding with decay lam_E",
+        provenance="own",
+        status="checked",
+        code="ramodel.theory.FrobeniusModel(embedding_decay=...)",
+    ),
+    Statement(
+        id="S19",
+        title="Work and energy in any trained residual network",
+        claim="lam_J |B_l|^2 = -<g_l, f_l(h_(l-1))>: a block's weight energy is its work against the loss",
+        assumptions="stationary point; the branch ends linearly in its decayed parameters B_l",
+        provenance="own",
+        status="checked",
+        code="ramodel.theory.gain_from_energy, ramodel.spectra.work_and_energy",
+    ),
+    Statement(
+        id="RA1",
+        title="Equispaced on a line",
+        claim="the representations h_0, ..., h_L of an input are equispaced on a line",
+        assumptions="trained residual network",
+        provenance="paper",
+        status="conjectured",
+        sources=("LiPapyan2023",),
+        code="ramodel.metrics",
+    ),
+    Statement(
+        id="RA2",
+        title="Alignment of singular vectors",
+        claim="top left and right singular vectors of the Residual Jacobians align, with each other and across depth",
+        assumptions="trained residual network",
+        provenance="paper",
+        status="conjectured",
+        sources=("LiPapyan2023",),
+        code="ramodel.metrics",
+    ),
+    Statement(
+        id="RA3",
+        title="Rank at most C",
+        claim="Residual Jacobians have rank at most C, the number of classes",
+        assumptions="trained fully connected residual network",
+        provenance="paper",
+        status="conjectured",
+        sources=("LiPapyan2023",),
+        code="ramodel.metrics",
+    ),
+    Statement(
+        id="RA4",
+        title="Singular values scale inversely with depth",
+        claim="top singular values behave as 1/L across networks and as 1/(l + c) within one",
+        assumptions="trained residual network",
+        provenance="paper",
+        status="conjectured",
+        sources=("LiPapyan2023",),
+        code="ramodel.metrics",
+    ),
+)
+
+STATEMENTS: dict[str, Statement] = {entry.id: entry for entry in _ALL}
+"""All statements by id, in order."""
+
+
+def statement(id: str) -> Statement:
+    """Return the statement with this id, in any case.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+
+    Examples
+    --------
+    >>> statement("s2").title
+    'Balance'
+    """
+    return STATEMENTS[one_of("statement", id.strip().upper(), STATEMENTS)]
+
+
+def markdown_table() -> str:
+    """Return all statements as a Markdown table: id, title, claim, provenance, status."""
+    rows = ["| id | statement | claim | provenance | status |", "|---|---|---|---|---|"]
+    for entry in _ALL:
+        claim = entry.claim.replace("|", "\\|")
+        rows.append(f"| {entry.id} | {entry.title} | {claim} | {entry.provenance} | {entry.status} |")
+    return "\n".join(rows)

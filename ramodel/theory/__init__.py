@@ -1,0 +1,1 @@
+"""Closed forms of the provable model (NumPy and SciPy; never torch)."""

@@ -1,0 +1,17 @@
+"""Every tolerance of the test suite, with its reason. No test has a bare number of its own."""
+
+import sys
+
+EPS = sys.float_info.epsilon
+
+CLOSED_FORM = 1e-14
+"""Relative: closed forms against 50-digit mpmath (the accuracy promised for `jacobian_singular_value`)."""
+
+DENSE_FLOAT64 = 1e-10
+"""Relative: float64 linear algebra against a slow float64 reference of the same quantity."""
+
+OPTIMISER = 1e-8
+"""Relative: what the optimiser finds at gradient 1e-10 against the closed form (S1 to 1e-8 and better)."""
+
+TRAINED = 1e-4
+"""Relative: trained linear and factored networks at stationarity against the prediction from their head."""
