@@ -1,4 +1,4 @@
-"""A laboratory for Residual Alignment: how does a residual network build up its answer, block by block?
+"""A laboratory for Residual Alignment: how does a residual network build up its answer?
 
 The public names below are loaded when first used, so that importing `ramodel` costs nothing.
 
@@ -40,7 +40,7 @@ _HOMES = {
     "statement": "ramodel.statements",
 }
 
-__all__ = ["__version__", *sorted(_HOMES)]  # noqa: PLE0604
+__all__ = ["__version__", *sorted(_HOMES)]
 
 
 def __getattr__(name: str) -> Any:

@@ -151,9 +151,7 @@ def finite_array(
     try:
         raw = np.asarray(value)
     except ValueError as error:
-        raise ValueError(
-            f"{name} is not a rectangular array ({error}); give rows of equal length."
-        ) from error
+        raise ValueError(f"{name} is not a rectangular array ({error}); give rows of equal length.") from error
     if raw.dtype.kind not in "fiu":
         raise TypeError(f"{name} has entries of type {raw.dtype}; it must hold real numbers.")
     array = raw.astype(np.float64)
