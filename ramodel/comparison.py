@@ -23,8 +23,11 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     `upper_bound`  ``numeric <= theory + tolerance``
     `lower_bound`  ``numeric >= theory - tolerance``
     `asymptotic`   `theory` lies in `interval`, or within `tolerance` of `numeric`
-    `empirical`    the whole `interval` (or `numeric`) lies in `band`, and `control` lies outside
+    `empirical`    the whole `interval` (or `numeric`) lies in `band`
     ============== =============================================================================
+
+    Where a `control` is given it must miss the claim: if it meets it too, the verdict is "control agrees", for the
+    check has told nothing apart.
 
     Parameters
     ----------
@@ -45,7 +48,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     band
         For `empirical`: (least, greatest) accepted value, None for an open end. Written before the run.
     interval
-        95 % interval of `numeric`.
+        95 % interval of `numeric`; for `empirical` the whole of it must lie in `band`.
     control, control_name
         The same number where the claim must fail, and what that was ("untrained", "no skip", ...).
     stationarity
@@ -97,37 +100,32 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         """Departure from the claim in units of `numeric`: 0 where it holds without any tolerance."""
         if self.kind == "empirical":
             ends = self.interval if self.interval is not None else (self.numeric, self.numeric)
-            return max(_distance(end, self.band) for end in ends)
-        assert self.theory is not None
-        if self.kind == "upper_bound":
-            return max(self.numeric - self.theory, 0.0)
-        if self.kind == "lower_bound":
-            return max(self.theory - self.numeric, 0.0)
-        return abs(self.numeric - self.theory)
+            return max(self._departure(end) for end in ends)
+        return self._departure(self.numeric)
 
     @property
     def verdict(self) -> Verdict:
-        """The verdict by the table of the class; "control agrees" when the control meets the band as well."""
+        """The verdict by the table of the class; "control agrees" when the control meets the claim as well."""
         if not math.isfinite(self.numeric) or not math.isfinite(self.error):
             return "not decided"
-        if self.kind == "empirical":
-            if self.error > 0.0:
-                return "does not hold"
-            if self.control is not None and _distance(self.control, self.band) == 0.0:
-                return "control agrees"
-            return "holds"
-        if self.kind == "asymptotic" and self.interval is not None:
+        holds = self.error <= self.tolerance
+        if self.kind == "asymptotic" and self.interval is not None and self.theory is not None:
             low, high = self.interval
-            assert self.theory is not None
-            if low <= self.theory <= high:
-                return "holds"
-        return "holds" if self.error <= self.tolerance else "does not hold"
+            holds = holds or low <= self.theory <= high
+        if not holds:
+            return "does not hold"
+        if self.control is not None and self._departure(self.control) <= self.tolerance:
+            return "control agrees"
+        return "holds"
 
-
-def _distance(value: float, band: tuple[float | None, float | None] | None) -> float:
-    if math.isnan(value):
-        return math.nan
-    low, high = band if band is not None else (None, None)
-    below = low - value if low is not None else 0.0
-    above = value - high if high is not None else 0.0
-    return max(below, above, 0.0)
+    def _departure(self, value: float) -> float:
+        if math.isnan(value):
+            return math.nan
+        if self.kind == "empirical":
+            low, high = self.band if self.band is not None else (None, None)
+        else:
+            low = self.theory if self.kind != "upper_bound" else None
+            high = self.theory if self.kind != "lower_bound" else None
+        below = low - value if low is not None else 0.0
+        above = value - high if high is not None else 0.0
+        return max(below, above, 0.0)
