@@ -1,0 +1,132 @@
+"""RA3: Residual Jacobians have rank at most C, the number of classes.
+
+Arguments are singular values ``[..., K]``, decreasing along the last axis. Where only the K largest are known, the
+energy of the others, ``sum_{k>K} s_k^2``, goes in `tail_energy` (a variable of `ramodel.spectra.measure`). All metrics
+depend on singular values alone, so they are invariant under rotation on either side (J -> P J Q), and all are
+invariant under scale.
+"""
+
+from ramodel.checks import integer, nonnegative
+from ramodel.metrics.arrays import Array, Namespace, ratio, real_array, spectrum
+
+__all__ = ["energy_outside_error", "gap", "stable_rank"]
+
+
+def stable_rank(singular_values: Array, *, tail_energy: Array | float = 0.0) -> Array:
+    """Return the stable rank ``||J||_F^2 / ||J||_2^2 = sum_k s_k^2 / s_1^2`` (RA3: at most C).
+
+    Range 1 .. rank J, equal to the rank where all nonzero singular values are equal; 0 for a zero Jacobian.
+
+    Parameters
+    ----------
+    singular_values
+        ``[..., K]``, decreasing.
+    tail_energy
+        ``[...]``, the sum of the squares of the singular values after the K-th, in squared units of them.
+
+    Returns
+    -------
+    Array
+        ``[...]``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not finite, negative or not decreasing.
+
+    Examples
+    --------
+    >>> float(stable_rank([2.0, 2.0, 1.0]))
+    2.25
+    """
+    relative, tail, xp = _relative(singular_values, tail_energy)
+    return xp.sum(relative**2, axis=-1) + tail
+
+
+def energy_outside_error(singular_values: Array, classes: int, *, tail_energy: Array | float = 0.0) -> Array:
+    """Return the share of the energy beyond the top C, ``sum_{k>C} s_k^2 / sum_k s_k^2`` (RA3: 0).
+
+    Range 0 .. 1 - C/d. 0 for a zero Jacobian, whose rank is 0.
+
+    Parameters
+    ----------
+    singular_values
+        ``[..., K]``, decreasing, K >= C.
+    classes
+        C.
+    tail_energy
+        ``[...]``, the sum of the squares of the singular values after the K-th, in squared units of them.
+
+    Returns
+    -------
+    Array
+        ``[...]``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not finite, negative or not decreasing, or fewer than C singular values are given.
+
+    Examples
+    --------
+    >>> float(energy_outside_error([3.0, 1.0], 1))
+    0.1
+    """
+    relative, tail, xp = _relative(singular_values, tail_energy)
+    classes = integer("classes", classes, maximum=relative.shape[-1], hint="Measure with a larger rank.")
+    outside = tail + xp.sum(relative[..., classes:] ** 2, axis=-1)
+    return ratio(outside, outside + xp.sum(relative[..., :classes] ** 2, axis=-1), xp, empty=0.0)
+
+
+def gap(singular_values: Array, classes: int) -> Array:
+    """Return the gap after the C-th singular value, ``s_C / s_{C+1}`` (RA3: large).
+
+    Range 1 .. infinity: 1 means no gap at C, also where both are zero (the rank is below C and any gap lies earlier);
+    infinite where the rank is exactly C.
+
+    Parameters
+    ----------
+    singular_values
+        ``[..., K]``, decreasing, K > C.
+    classes
+        C.
+
+    Returns
+    -------
+    Array
+        ``[...]``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not finite, negative or not decreasing, or fewer than C + 1 singular values are given.
+
+    Examples
+    --------
+    >>> float(gap([4.0, 3.0, 0.5], 2))
+    6.0
+    """
+    values, xp = spectrum(singular_values)
+    classes = integer("classes", classes, maximum=values.shape[-1] - 1, hint="Measure with a rank above classes.")
+    return ratio(values[..., classes - 1], values[..., classes], xp, empty=1.0)
+
+
+def _relative(singular_values: Array, tail_energy: Array | float) -> tuple[Array, Array, Namespace]:
+    """Return s_k / s_1 and the tail's energy / s_1^2, both zero for a zero Jacobian."""
+    values, xp = spectrum(singular_values)
+    largest = values[..., :1]
+    relative = ratio(values, largest, xp, empty=0.0)
+    largest = largest[..., 0]
+    if isinstance(tail_energy, (int, float)):
+        tail = xp.zeros_like(largest) + nonnegative("tail_energy", tail_energy)
+    else:
+        tail, _ = real_array("tail_energy", tail_energy, axes="...")
+    if tuple(tail.shape) != tuple(largest.shape):
+        raise ValueError(
+            f"tail_energy has shape {tuple(tail.shape)}; with singular_values of shape {tuple(values.shape)} "
+            f"it must have shape {tuple(largest.shape)}."
+        )
+    if bool(xp.any(tail < 0.0)) or bool(xp.any((largest == 0.0) & (tail > 0.0))):
+        raise ValueError("tail_energy must not be negative, and zero where all singular values are zero.")
+    # Divided twice, so that the square of a small singular value does not vanish.
+    return relative, ratio(ratio(tail, largest, xp, empty=0.0), largest, xp, empty=0.0), xp
