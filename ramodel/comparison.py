@@ -22,7 +22,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     `exact`        ``abs(numeric - theory) <= tolerance``
     `upper_bound`  ``numeric <= theory + tolerance``
     `lower_bound`  ``numeric >= theory - tolerance``
-    `asymptotic`   `theory` lies in `interval`, or within `tolerance` of `numeric`
+    `asymptotic`   as `exact` where a `tolerance` is given, else `theory` lies in `interval`
     `empirical`    the whole `interval` (or `numeric`) lies in `band`
     ============== =============================================================================
 
@@ -109,9 +109,9 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         if not math.isfinite(self.numeric) or not math.isfinite(self.error):
             return "not decided"
         holds = self.error <= self.tolerance
-        if self.kind == "asymptotic" and self.interval is not None and self.theory is not None:
-            low, high = self.interval
-            holds = holds or low <= self.theory <= high
+        if self.kind == "asymptotic" and self.tolerance == 0.0 and self.interval is not None:
+            assert self.theory is not None
+            holds = self.interval[0] <= self.theory <= self.interval[1]
         if not holds:
             return "does not hold"
         if self.control is not None and self._departure(self.control) <= self.tolerance:

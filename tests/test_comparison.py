@@ -33,6 +33,10 @@ def compare(kind="exact", **fields):
         ({"kind": "asymptotic", "numeric": -0.7, "theory": -0.71, "interval": (-0.75, -0.65)}, "holds"),
         ({"kind": "asymptotic", "numeric": -0.7, "theory": -0.8, "interval": (-0.75, -0.65)}, "does not hold"),
         ({"kind": "asymptotic", "numeric": -0.7, "theory": -0.701, "tolerance": 0.01}, "holds"),
+        (
+            {"kind": "asymptotic", "numeric": -0.7, "theory": -0.72, "tolerance": 0.01, "interval": (-0.9, -0.5)},
+            "does not hold",
+        ),
         ({"kind": "empirical", "numeric": 0.8, "band": (0.6, None)}, "holds"),
         ({"kind": "empirical", "numeric": 0.8, "band": (0.6, None), "control": 0.2}, "holds"),
         ({"kind": "empirical", "numeric": 0.8, "band": (0.6, None), "control": 0.7}, "control agrees"),
