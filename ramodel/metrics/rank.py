@@ -69,7 +69,7 @@ def energy_outside_error(singular_values: Array, classes: int, *, tail_energy: A
 
     Examples
     --------
-    >>> float(energy_outside_error([3.0, 1.0], 1))
+    >>> float(energy_outside_error([3.0, 1.0], 1).round(12))
     0.1
     """
     relative, tail, xp = _relative(singular_values, tail_energy)
