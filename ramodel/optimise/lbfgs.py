@@ -76,7 +76,7 @@ def minimise_lbfgs(
     >>> def bowl(x):
     ...     return Evaluation(((x - 1) ** 2).sum(1) / 2, x - 1, torch.ones(len(x), dtype=x.dtype))
     >>> descent = minimise_lbfgs(bowl, torch.tensor([[3.0, 4.0], [1.0, 0.0]], dtype=torch.float64))
-    >>> descent.converged.tolist(), descent.point.tolist()
+    >>> descent.converged.tolist(), descent.point.round(decimals=9).tolist()
     ([True, True], [[1.0, 1.0], [1.0, 1.0]])
     """
     integer("memory", memory)
@@ -195,7 +195,7 @@ def _line_search(
     steps: Tensor,
     clock: Clock,
 ) -> tuple[Tensor, Evaluation, Tensor, int]:
-    """Return points, evaluations, acceptance and calls of a weak-Wolfe bisection; only rows still searching are evaluated."""
+    """Return points, evaluations, acceptance and calls of a weak-Wolfe bisection over the rows still searching."""
     low, high = torch.zeros_like(steps), torch.full_like(steps, torch.inf)
     noise = VALUE_NOISE * state.value.abs()
     moved = torch.addcmul(point, direction, steps[:, None])
