@@ -1,6 +1,8 @@
 """`python -m ramodel` is the command `ramodel`."""
 
+import sys
+
 from ramodel.cli import main
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,0 +1,36 @@
+"""What every command is: a frozen record of its options that can run."""
+
+from typing import ClassVar, get_type_hints
+
+import msgspec
+from tyro.conf import Positional
+
+__all__ = ["Command"]
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One command of `ramodel`: its fields are its options, their docstrings the help."""
+
+    EXAMPLE: ClassVar[str] = ""
+    """One line that works, printed with the help and where a required option is missing."""
+
+    ARGUMENTS: ClassVar[dict[str, str]] = {}
+    """Names of the library's arguments, and the fields that set them, where the two differ."""
+
+    AFTER_INTERRUPT: ClassVar[str] = ""
+    """What to tell someone who pressed Ctrl-C, such as how to continue."""
+
+    def run(self) -> int:
+        """Do it and return the exit code."""
+        raise NotImplementedError
+
+    @classmethod
+    def arguments(cls) -> dict[str, str]:
+        """Names that an error message may use, and the field each of them stands for."""
+        return {**{field: field for field in cls.__struct_fields__}, **cls.ARGUMENTS}
+
+    @classmethod
+    def positional(cls) -> set[str]:
+        """Fields given by position, without an option's name."""
+        hints = get_type_hints(cls, include_extras=True)
+        return {field for field in cls.__struct_fields__ if Positional in getattr(hints[field], "__metadata__", ())}

@@ -1,0 +1,90 @@
+"""Wrong use, said in one sentence: from what the parser refuses and from what the library refuses."""
+
+import difflib
+import opcode
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ramodel.cli.command import Command
+
+__all__ = ["UsageError", "did_you_mean", "library_errors", "option"]
+
+_RAISE = opcode.opmap["RAISE_VARARGS"]
+
+
+class UsageError(Exception):
+    """The command cannot be carried out as it was given; its text is the sentence to print."""
+
+
+def option(field: str) -> str:
+    """Return the option that sets `field`.
+
+    Examples
+    --------
+    >>> option("jacobian_decay")
+    '--jacobian-decay'
+    """
+    return "--" + field.replace("_", "-")
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return "did you mean X?" for the nearest of `known`, or "" where none is near.
+
+    Examples
+    --------
+    >>> did_you_mean("--depht", ["--depth", "--model"])
+    'did you mean --depth?'
+    """
+    # Abbreviations are what difflib rates too low: --decay for --jacobian-decay.
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f"did you mean {near[0]}?" if near else ""
+
+
+@contextmanager
+def library_errors(command: "type[Command]", name: str) -> Iterator[None]:
+    """Turn bad arguments that the library refuses, and files it cannot reach, into `UsageError`.
+
+    Only errors that ramodel raises on purpose count: a ValueError that escapes from NumPy, or from an operation in
+    ramodel's own code, is a bug and keeps its traceback.
+    """
+    try:
+        yield
+    except (BrokenPipeError, UsageError):
+        raise
+    except OSError as error:
+        raise UsageError(f"ramodel {name}: {_with_options(_describe(error), command)}") from error
+    except (ValueError, TypeError) as error:
+        if not _raised_on_purpose(error):
+            raise
+        raise UsageError(f"ramodel {name}: {_with_options(str(error), command)}") from error
+
+
+def _describe(error: OSError) -> str:
+    if error.strerror is None or error.filename is None:
+        return str(error)
+    return f"{error.filename}: {error.strerror}."
+
+
+def _raised_on_purpose(error: Exception) -> bool:
+    """Tell whether a `raise` statement in ramodel's own code made `error`, rather than an operation that failed."""
+    innermost = error.__traceback__
+    while innermost is not None and innermost.tb_next is not None:
+        innermost = innermost.tb_next
+    if innermost is None:
+        return False
+    module: str = innermost.tb_frame.f_globals.get("__name__", "")
+    instruction = innermost.tb_frame.f_code.co_code[innermost.tb_lasti]
+    return module.partition(".")[0] == "ramodel" and instruction == _RAISE
+
+
+def _with_options(message: str, command: "type[Command]") -> str:
+    """Return `message` in one line, with the names of arguments replaced by the options that set them."""
+    text = " ".join(message.split())
+    for argument, field in command.arguments().items():
+        # A short name such as `m` or `depth` is also a word: it counts only where the sentence opens with it.
+        place = rf"\b{argument}\b" if "_" in argument else rf"^{argument}\b"
+        text = re.sub(place, option(field) if field not in command.positional() else field, text)
+    return re.sub(r"^(--[\w-]+)\[(\d+)\]", lambda hit: f"{hit[1]} value {int(hit[2]) + 1}", text)

@@ -1,0 +1,92 @@
+"""`ramodel statements`: the registry."""
+
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+import tyro
+
+from ramodel.cli.command import Command
+from ramodel.cli.errors import UsageError
+from ramodel.cli.output import say, say_json, show
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from ramodel.statements import Statement
+
+__all__ = ["Statements"]
+
+_STYLES = {"proved": "green", "checked": "cyan", "conjectured": "yellow"}
+
+
+class Statements(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """List the statements S1-S19 of the provable model and the properties RA1-RA4: claim, origin, status.
+
+    Status: `proved` by machine (see `ramodel prove`), `checked` numerically by the tests, `conjectured` neither yet.
+    With ids it prints all there is to know of those: assumptions, sources (see `ramodel cite`), where the code is.
+    """
+
+    EXAMPLE: ClassVar[str] = "ramodel statements S2 S4"
+
+    ids: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[ID ...]", help_behavior_hint="")] = ()
+    """Statements to print in full, such as S4 or RA2; all of them, in one table, by default."""
+
+    json: bool = False
+    """Print JSON: a list of id, title, claim, assumptions, provenance, status, sources, code."""
+
+    markdown: bool = False
+    """Print the table in Markdown, as it stands in the README."""
+
+    def run(self) -> int:
+        """Print the statements asked for."""
+        from ramodel.statements import STATEMENTS, markdown_table, statement
+
+        if self.json and self.markdown:
+            raise UsageError("ramodel statements: --json and --markdown exclude each other; give one of them.")
+        chosen = [statement(id) for id in self.ids] or list(STATEMENTS.values())
+        if self.json:
+            say_json(chosen)
+        elif self.markdown:
+            heading, rule, *rows = markdown_table().splitlines()
+            wanted = {entry.id for entry in chosen}
+            say("\n".join([heading, rule, *(row for row in rows if row.split()[1] in wanted)]))
+        elif self.ids:
+            show(*map(_card, chosen))
+        else:
+            show(_table(chosen))
+        return 0
+
+
+def _table(chosen: "list[Statement]") -> "Table":
+    """Return one row for each statement."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("id", "statement", "claim", "origin", "status", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for entry in chosen:
+        status = Text(entry.status, style=_STYLES[entry.status])
+        table.add_row(entry.id, entry.title, Text(entry.claim), entry.provenance, status)
+    return table
+
+
+def _card(entry: "Statement") -> "Table":
+    """Return all there is to know of one statement, a line for each thing."""
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim")
+    grid.add_column()
+    grid.add_row(Text(entry.id, style="bold"), Text(entry.title, style="bold"))
+    lines = {
+        "claim": entry.claim,
+        "assumes": entry.assumptions,
+        "origin": entry.provenance,
+        "status": entry.status,
+        "sources": ", ".join(entry.sources) or "-",
+        "code": entry.code or "-",
+    }
+    for label, text in lines.items():
+        grid.add_row(label, Text(text))
+    grid.add_row("")
+    return grid
