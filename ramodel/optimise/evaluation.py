@@ -17,7 +17,7 @@ __all__ = [
     "Clock",
     "Descent",
     "Evaluation",
-    "HessianVector",
+    "Hessian",
     "Objective",
     "Recorder",
     "checked_start",
@@ -78,8 +78,8 @@ class Evaluation:
 Objective = Callable[[Tensor], Evaluation]
 """Points [B, n] to an `Evaluation` of B rows; it must accept any number of rows and treat each by itself."""
 
-HessianVector = Callable[[Tensor, Tensor], Tensor]
-"""(points [B, n], vectors [B, n]) to Hessian-vector products [B, n], row by row."""
+Hessian = Callable[[Tensor], Callable[[Tensor], Tensor]]
+"""Points [B, n] to an operator, which takes vectors [B, n] to Hessian-vector products [B, n], row by row."""
 
 Callback = Callable[[int, Tensor, Tensor], None]
 """(iteration, values [b], relative gradients [b]) of the rows that still move, after every step."""

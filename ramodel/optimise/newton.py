@@ -1,5 +1,7 @@
 """Second-order polish: a trust-region Newton method whose steps come from truncated conjugate gradients."""
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -10,7 +12,7 @@ from ramodel.optimise.evaluation import (
     Callback,
     Clock,
     Descent,
-    HessianVector,
+    Hessian,
     Objective,
     Recorder,
     checked_start,
@@ -27,7 +29,7 @@ REJECTIONS = 8  # rejected steps in a row after which a row has come to an end: 
 
 def polish(
     objective: Objective,
-    hessian_vector: HessianVector,
+    hessian: Hessian,
     start: Float[Tensor, "B n"],
     *,
     tolerance: float = 1e-10,
@@ -46,8 +48,8 @@ def polish(
 
     Parameters
     ----------
-    objective, hessian_vector
-        See `Objective` and `HessianVector`.
+    objective, hessian
+        See `Objective` and `Hessian`.
     start : Tensor [B, n]
         Starting points; not changed.
     tolerance
@@ -78,9 +80,10 @@ def polish(
     >>> def quartic(x):  # flat along the second variable
     ...     gradient = torch.stack([4 * x[:, 0] ** 3 - 4, 0 * x[:, 1]], dim=1)
     ...     return Evaluation(x[:, 0] ** 4 - 4 * x[:, 0], gradient, 4 + 4 * x[:, 0].abs() ** 3)
-    >>> def product(x, v):
-    ...     return torch.stack([12 * x[:, 0] ** 2 * v[:, 0], 0 * v[:, 1]], dim=1)
-    >>> polish(quartic, product, torch.tensor([[2.0, 7.0]], dtype=torch.float64)).point.tolist()
+    >>> def hessian(x):
+    ...     return lambda v: torch.stack([12 * x[:, 0] ** 2 * v[:, 0], 0 * v[:, 1]], dim=1)
+    >>> descent = polish(quartic, hessian, torch.tensor([[2.0, 7.0]], dtype=torch.float64))
+    >>> descent.point.round(decimals=9).tolist()
     [[1.0, 7.0]]
     """
     integer("max_iterations", max_iterations, minimum=0)
@@ -104,9 +107,7 @@ def polish(
             break
         iteration += 1
         accuracy = norm.sqrt().clamp(max=0.1)
-        step, predicted, products = _newton_step(
-            hessian_vector, point, state.gradient, radius, accuracy, max_products, clock
-        )
+        step, predicted, products = _newton_step(hessian(point), state.gradient, radius, accuracy, max_products, clock)
         moved = point + step
         found = objective(moved)
         evaluations += products + 1
@@ -130,8 +131,7 @@ def polish(
 
 
 def _newton_step(
-    hessian_vector: HessianVector,
-    point: Tensor,
+    hessian_vector: Callable[[Tensor], Tensor],
     gradient: Tensor,
     radius: Tensor,
     accuracy: Tensor,
@@ -139,7 +139,7 @@ def _newton_step(
     clock: Clock,
 ) -> tuple[Tensor, Tensor, int]:
     """Return steps [b, n], decreases of the quadratic model [b] and the number of products (Steihaug's method)."""
-    step = torch.zeros_like(point)
+    step = torch.zeros_like(gradient)
     predicted = torch.zeros_like(radius)
     residual = -gradient
     direction = residual.clone()
@@ -149,7 +149,7 @@ def _newton_step(
     working = torch.ones_like(radius, dtype=torch.bool)
     products = 0
     while products < max_products:
-        image = hessian_vector(point, direction)
+        image = hessian_vector(direction)
         products += 1
         curvature, size = dot(direction, image), dot(direction, direction)
         stiffest = torch.maximum(stiffest, curvature.abs() / size)
