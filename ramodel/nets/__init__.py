@@ -1,1 +1,45 @@
-"""Residual networks, data and training."""
+"""Residual networks, data and training.
+
+Examples
+--------
+>>> data = load_dataset("digits", classes=[3, 5], train_size=120)
+>>> config = NetworkConfig(kind="factored", inputs=data.inputs, classes=data.classes, width=8, depth=4)
+>>> network = ResidualNetwork(config)
+>>> result = train(network, data, TrainingConfig(jacobian_decay=1e-2, head_decay=1e-2, embedding_decay=1e-2))
+>>> result.converged
+True
+"""
+
+from ramodel.nets.blocks import Block, LinearBlock, TwoLayerBlock
+from ramodel.nets.checkpoints import Checkpoint, TrainingRecord, load_checkpoint, save_checkpoint
+from ramodel.nets.datasets import DATA_FOLDER_VARIABLE, Dataset, Normalisation, load_dataset
+from ramodel.nets.idx import read_idx
+from ramodel.nets.network import EmbeddingMode, NetworkConfig, NetworkKind, ResidualNetwork
+from ramodel.nets.objective import Loss
+from ramodel.nets.training import TrainingResult, train
+from ramodel.nets.training_config import Optimiser, Schedule, TrainingConfig
+
+__all__ = [
+    "DATA_FOLDER_VARIABLE",
+    "Block",
+    "Checkpoint",
+    "Dataset",
+    "EmbeddingMode",
+    "LinearBlock",
+    "Loss",
+    "NetworkConfig",
+    "NetworkKind",
+    "Normalisation",
+    "Optimiser",
+    "ResidualNetwork",
+    "Schedule",
+    "TrainingConfig",
+    "TrainingRecord",
+    "TrainingResult",
+    "TwoLayerBlock",
+    "load_checkpoint",
+    "load_dataset",
+    "read_idx",
+    "save_checkpoint",
+    "train",
+]

@@ -1,0 +1,85 @@
+"""Residual blocks h -> h + branch(h): linear, and two matrices with an activation between them."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["Block", "LinearBlock", "TwoLayerBlock", "draw_normal_"]
+
+
+class Block(nn.Module):
+    """One step of the network: ``block(h) = h + block.branch(h)``, or ``block.branch(h)`` where `skip` is off.
+
+    Subclasses give `branch`, which maps [N, width] to [N, width].
+    """
+
+    def __init__(self, *, skip: bool) -> None:
+        super().__init__()
+        self.skip = skip
+
+    def branch(self, hidden: Tensor) -> Tensor:
+        """Return what the block adds to `hidden` [N, width]."""
+        raise NotImplementedError
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Return the next state [N, width]."""
+        return hidden + self.branch(hidden) if self.skip else self.branch(hidden)
+
+
+class LinearBlock(Block):
+    """The block of the Frobenius model: branch(h) = J h, one free matrix."""
+
+    def __init__(self, width: int, *, skip: bool, bias: bool) -> None:
+        super().__init__(skip=skip)
+        self.linear = empty_linear(width, width, bias=bias)
+
+    def initialise(self, size: float, identity: float, generator: torch.Generator) -> None:
+        """Draw J = identity I + size N(0, 1/width)."""
+        draw_normal_(self.linear, size, generator, identity=identity)
+
+    def branch(self, hidden: Tensor) -> Tensor:
+        """Return J h (+ b)."""
+        return self.linear(hidden)  # type: ignore[no-any-return]
+
+    def jacobian(self) -> Tensor:
+        """Return J [width, width]."""
+        return self.linear.weight
+
+
+class TwoLayerBlock(Block):
+    """Two matrices: branch(h) = B phi(A h). Without activation it is the block of the nuclear model."""
+
+    def __init__(self, width: int, hidden: int, activation: nn.Module, *, skip: bool, bias: bool) -> None:
+        super().__init__(skip=skip)
+        self.inner = empty_linear(width, hidden, bias=bias)
+        self.activation = activation
+        self.outer = empty_linear(hidden, width, bias=bias)
+
+    def initialise(self, size: float, identity: float, generator: torch.Generator) -> None:
+        """Draw A and B alike, so that B A has the mean `identity` I and fluctuations of `size`."""
+        for matrix in (self.inner, self.outer):
+            draw_normal_(matrix, math.sqrt(size), generator, identity=math.sqrt(identity))
+
+    def branch(self, hidden: Tensor) -> Tensor:
+        """Return B phi(A h + a) + b."""
+        return self.outer(self.activation(self.inner(hidden)))  # type: ignore[no-any-return]
+
+    def jacobian(self) -> Tensor:
+        """Return B A [width, width], the Jacobian of the branch where the activation is the identity."""
+        return self.outer.weight @ self.inner.weight
+
+
+def empty_linear(inputs: int, outputs: int, *, bias: bool) -> nn.Linear:
+    """Return a float64 layer with undefined weights: torch's own initialisation would move the global seed."""
+    layer: nn.Linear = nn.utils.skip_init(nn.Linear, inputs, outputs, bias=bias, dtype=torch.float64)  # type: ignore[no-untyped-call]
+    return layer
+
+
+@torch.no_grad()
+def draw_normal_(layer: nn.Linear, size: float, generator: torch.Generator, *, identity: float = 0.0) -> None:
+    """Fill the weight with identity I + size N(0, 1/fan-in) and the bias, where there is one, with zeros."""
+    layer.weight.normal_(generator=generator).mul_(size / math.sqrt(layer.in_features))
+    layer.weight.diagonal().add_(identity)
+    if layer.bias is not None:
+        layer.bias.zero_()
