@@ -1,1 +1,18 @@
 """The measuring instrument: networks in, Residual Jacobians and singular triplets out."""
+
+from ramodel.spectra.jacobian import class_mean_jacobians, residual_jacobians
+from ramodel.spectra.measurement import measure
+from ramodel.spectra.trajectory import states
+from ramodel.spectra.triplets import Triplets, singular_triplets
+from ramodel.spectra.work import WorkAndEnergy, work_and_energy
+
+__all__ = [
+    "Triplets",
+    "WorkAndEnergy",
+    "class_mean_jacobians",
+    "measure",
+    "residual_jacobians",
+    "singular_triplets",
+    "states",
+    "work_and_energy",
+]

@@ -1,0 +1,102 @@
+"""Which modules of a network are its residual blocks, and may they be measured as they stand?"""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["NamedBlock", "Skip", "call_in_float64", "find_blocks", "refuse_unmeasurable"]
+
+Skip = Literal["auto", "inside", "branch", "none"]
+"""Where the skip connection is: in the block module, around it, nowhere; "auto" finds out."""
+
+_BATCH_NORMS = (nn.modules.batchnorm._BatchNorm,)
+_DROPOUTS = (nn.modules.dropout._DropoutNd, nn.RReLU)
+
+
+class NamedBlock(NamedTuple):
+    """A block and its dotted name in the network."""
+
+    name: str
+    module: nn.Module
+
+
+def find_blocks(model: nn.Module, blocks: Sequence[str | nn.Module] | None = None) -> tuple[NamedBlock, ...]:
+    """Return the blocks of `model` in order: those given as names or modules, or else all of ``model.blocks``.
+
+    Raises
+    ------
+    TypeError
+        If `model` is not a module or `blocks` holds something that is neither a name nor a module.
+    ValueError
+        If there are no blocks, or one is unknown or listed twice.
+
+    Examples
+    --------
+    >>> network = nn.Sequential(nn.Linear(3, 2), nn.Tanh(), nn.Linear(2, 2))
+    >>> [block.name for block in find_blocks(network, ["2"])]
+    ['2']
+    """
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model is of type {type(model).__name__}; it must be a torch.nn.Module.")
+    names = {module: name for name, module in model.named_modules()}
+    modules = dict(model.named_modules())
+    if blocks is None:
+        listed = getattr(model, "blocks", None)
+        if not isinstance(listed, (nn.ModuleList, nn.Sequential)):
+            lists = [name for name, module in modules.items() if isinstance(module, (nn.ModuleList, nn.Sequential))]
+            found = f"; it has {', '.join(map(repr, lists))}" if lists else ""
+            raise ValueError(
+                f"blocks is None and {type(model).__name__} has no ModuleList or Sequential named 'blocks'{found}. "
+                "Pass the blocks, as modules or names, such as blocks=list(model.layers)."
+            )
+        blocks = list(listed)
+    elif isinstance(blocks, str):
+        raise TypeError(f"blocks is {blocks!r}; it must be a list of names or modules.")
+    found_blocks = []
+    for block in blocks:
+        if isinstance(block, str):
+            if block not in modules:
+                raise ValueError(f"blocks has {block!r}; {type(model).__name__} has no module of that name.")
+            found_blocks.append(NamedBlock(block, modules[block]))
+        elif isinstance(block, nn.Module):
+            if block not in names:
+                raise ValueError(f"blocks has a {type(block).__name__} that is not part of {type(model).__name__}.")
+            found_blocks.append(NamedBlock(names[block], block))
+        else:
+            raise TypeError(f"blocks has an entry of type {type(block).__name__}; it must hold names or modules.")
+    if not found_blocks:
+        raise ValueError("blocks is empty; there must be at least one block to measure.")
+    if len({id(block.module) for block in found_blocks}) < len(found_blocks):
+        raise ValueError("blocks lists a module twice; every layer must be a module of its own.")
+    return tuple(found_blocks)
+
+
+def refuse_unmeasurable(model: nn.Module) -> None:
+    """Raise ValueError where the state of `model` makes its Jacobians meaningless.
+
+    That is: BatchNorm on batch statistics (one sample's output depends on the others), active dropout (every call is
+    another function), weights that are not finite.
+    """
+    for name, module in model.named_modules():
+        if isinstance(module, _BATCH_NORMS) and (module.training or module.running_mean is None):
+            way_out = "Call model.eval()" if module.training else "Give it running statistics"
+            raise ValueError(
+                f"{name!r} is a {type(module).__name__} on batch statistics: samples mix. {way_out} first."
+            )
+        if isinstance(module, _DROPOUTS) and module.training and getattr(module, "p", 1.0) > 0.0:
+            raise ValueError(f"{name!r} is an active {type(module).__name__}: its output is random. Call model.eval().")
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise ValueError(f"weight {name!r} holds a number that is not finite; the network cannot be measured.")
+
+
+def call_in_float64(module: nn.Module, inputs: Tensor) -> Tensor:
+    """Return ``module(inputs)`` with all weights as float64, the module itself untouched and free of gradients."""
+    tensors = {
+        name: tensor.detach().to(torch.float64, copy=True) if tensor.is_floating_point() else tensor.clone()
+        for name, tensor in (*module.named_parameters(), *module.named_buffers())
+    }
+    with torch.autocast(inputs.device.type, enabled=False):
+        return torch.func.functional_call(module, tensors, (inputs,))  # type: ignore[no-any-return]

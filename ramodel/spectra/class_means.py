@@ -1,0 +1,45 @@
+"""Means over the samples of each class."""
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+__all__ = ["class_means", "whole_labels"]
+
+
+def class_means(states: Tensor, labels: ArrayLike | Tensor) -> tuple[Tensor, Tensor]:
+    """Return the classes in increasing order, ``[C]``, and the mean of `states` over each, ``[L + 1, C, d]``.
+
+    Parameters
+    ----------
+    states
+        ``[L + 1, N, d]``.
+    labels
+        ``[N]``, whole numbers.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `labels` does not hold one whole number for each sample.
+
+    Examples
+    --------
+    >>> classes, means = class_means(torch.tensor([[[0.0], [2.0], [5.0]]]), [1, 1, 0])
+    >>> classes.tolist(), means.flatten().tolist()
+    ([0, 1], [5.0, 1.0])
+    """
+    whole = whole_labels("labels", labels, states.shape[1]).to(states.device)
+    classes, members = torch.unique(whole, return_inverse=True)
+    share = torch.nn.functional.one_hot(members, len(classes)).to(states.dtype)
+    return classes, torch.einsum("lnd,nc->lcd", states, share / share.sum(0))
+
+
+def whole_labels(name: str, labels: ArrayLike | Tensor, samples: int) -> Tensor:
+    """Return `labels` as int64 ``[samples]``; raise TypeError or ValueError where they are not whole numbers."""
+    array = np.asarray(labels.detach().cpu() if isinstance(labels, Tensor) else labels)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{name} has entries of type {array.dtype}; it must hold whole numbers, one for each sample.")
+    if array.shape != (samples,):
+        raise ValueError(f"{name} has shape {array.shape}; with {samples} samples it must have shape ({samples},).")
+    return torch.tensor(array.astype(np.int64))
