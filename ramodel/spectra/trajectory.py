@@ -174,15 +174,16 @@ def _recording(blocks: tuple[NamedBlock, ...], record: dict[str, tuple[Tensor, T
 
 def _walk(model: nn.Module, batch: Tensor, logits: Tensor) -> Tensor:
     """Walk embedding, blocks and head where the network's forward takes a short cut (a product of its matrices)."""
-    embedding, blocks, head = (getattr(model, name, None) for name in ("embedding", "blocks", "head"))
-    if not isinstance(embedding, nn.Module) or not isinstance(blocks, nn.ModuleList) or not isinstance(head, nn.Module):
-        message = (
+    named = (getattr(model, name, None) for name in ("embedding", "blocks", "head"))
+    parts = [part for part in named if isinstance(part, nn.Module)]
+    if len(parts) < 3:
+        raise ValueError(
             f"the forward of {type(model).__name__} calls none of the blocks, and it has no embedding, blocks and head "
             "to walk instead; pass the modules that are called."
         )
-        raise ValueError(message)
+    embedding, blocks, head = parts
     hidden = call_in_float64(embedding, batch)
-    for block in blocks:
+    for block in blocks.children():
         hidden = call_in_float64(block, hidden)
     walked = call_in_float64(head, hidden)
     if not _same(walked, logits):
