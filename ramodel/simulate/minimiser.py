@@ -1,0 +1,167 @@
+"""The optimiser that does not know the answer: several starts, L-BFGS, then a second-order polish."""
+
+import math
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ramodel.checks import integer, positive, real
+from ramodel.optimise import Descent, minimise_lbfgs, polish
+from ramodel.progress import Progress, progress_bar
+from ramodel.simulate.hessian import smallest_eigenvalue
+from ramodel.simulate.objective import UnreducedObjective
+from ramodel.simulate.optimum import Certificate, Optimum
+from ramodel.simulate.problem import Problem
+
+__all__ = ["minimise"]
+
+SWITCH = 1e-4  # relative gradient at which Newton takes over; 1e-3 and 1e-5 cost about the same
+LBFGS_SHARE = 0.8  # of the time budget, so that a long descent leaves time for a polish
+SAME = 1e-9  # objectives closer than this, relatively, are the same optimum
+BAR_STRIDE = 10  # iterations between two looks at the progress
+
+
+def minimise(
+    problem: Problem,
+    *,
+    starts: int = 4,
+    seed: int = 0,
+    device: str = "cpu",
+    tolerance: float = 1e-10,
+    time_budget: float = 60.0,
+    smallest_hessian_eigenvalue: bool = False,
+    progress: bool = True,
+) -> Optimum:
+    """Minimise F over all J_l, W (and E; the factors in the nuclear model) from several random starts at once.
+
+    Parameters
+    ----------
+    problem
+        See `Problem` and `random_problem`.
+    starts
+        Random starts, one tensor programme for all. A single start can stop in a worse critical point.
+    seed
+        Of the starts; the same on every device.
+    device
+        A torch device, "cpu" or "cuda".
+    tolerance
+        Goal for ``||grad F|| / (||grad ell|| + ||grad decay||)``.
+    time_budget
+        Seconds for the descent, at least one evaluation is made. What was reached is reported: see
+        `Optimum.converged`.
+    smallest_hessian_eigenvalue
+        Compute it for the certificate (not counted in the time budget).
+    progress
+        Show a bar on a terminal.
+
+    Returns
+    -------
+    Optimum
+        The best start, how the others ended, and a certificate.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has the wrong kind or range, or the device is not there.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> problem = Problem(model="frobenius", loss="cross-entropy", inputs=np.eye(4), targets=np.arange(4), depth=8,
+    ...                   jacobian_decay=0.01, head_decay=0.01)
+    >>> optimum = minimise(problem)
+    >>> optimum.converged, round(optimum.objective, 10)  # the value of S10
+    (True, 0.0229782593)
+    """
+    count = integer("starts", starts)
+    positive("tolerance", tolerance)
+    if real("time_budget", time_budget) < 0.0:
+        raise ValueError(f"time_budget is {time_budget}; it must not be negative (seconds).")
+    begin = time.monotonic()
+    objective = UnreducedObjective(problem, _checked_device(device))
+    points = objective.random_points(count, integer("seed", seed, minimum=0))
+    with progress_bar("minimising", -math.log10(tolerance), show=progress) as bar:
+        callback = _decades(bar, tolerance)
+        descent = minimise_lbfgs(
+            objective,
+            points,
+            tolerance=max(SWITCH, tolerance),
+            time_budget=LBFGS_SHARE * time_budget,
+            max_iterations=1_000_000,
+            callback=callback,
+        )
+        left = time_budget - (time.monotonic() - begin)
+        descent = polish(
+            objective,
+            objective.hessian,
+            descent.point,
+            tolerance=tolerance,
+            time_budget=left,
+            callback=callback,
+        )
+    winner = _winner(descent)
+    variables = objective.split(descent.point[winner : winner + 1])
+    jacobians = objective.jacobians(variables)[:, 0]
+    eigenvalue = smallest_eigenvalue(objective, descent.point[winner]) if smallest_hessian_eigenvalue else None
+    symmetric = (jacobians + jacobians.mT) / 2
+    converged = bool(descent.converged[winner])
+    blocks = _array(variables.blocks[:, :, 0])
+    return Optimum(
+        objective=float(descent.value[winner]),
+        jacobians=_array(jacobians),
+        head=_array(variables.head[0]),
+        embedding=None if variables.embedding is None else _array(variables.embedding[0]),
+        factors=(blocks[0], blocks[1]) if len(blocks) == 2 else None,
+        end_to_end=_array(objective.end_to_end(variables)[0]),
+        gradient_norm=float(descent.gradient_norm[winner]),
+        converged=converged,
+        winner=winner,
+        objectives=_array(descent.value),
+        gradient_norms=_array(descent.gradient_norm),
+        certificate=Certificate(
+            critical=converged,
+            positive_branch=bool(torch.linalg.eigvalsh(symmetric).min() > -1.0),
+            smallest_hessian_eigenvalue=eigenvalue,
+        ),
+        seconds=time.monotonic() - begin,
+    )
+
+
+def _checked_device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(f"device is {name!r}; it must be a torch device such as 'cpu' or 'cuda'.") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device is {name!r}, but torch finds no CUDA device here; use 'cpu'.")
+    return device
+
+
+def _decades(bar: Progress, tolerance: float) -> Callable[[int, Tensor, Tensor], None]:
+    """Return a callback that moves the bar by the decades of the relative gradient, worst start first."""
+    reached = 0.0
+
+    def report(iteration: int, value: Tensor, gradient_norm: Tensor) -> None:
+        nonlocal reached
+        if iteration % BAR_STRIDE:
+            return
+        worst = max(float(gradient_norm.max()), tolerance)
+        decades = max(-math.log10(worst), reached)
+        bar.advance(decades - reached, status=f"F {float(value.min()):.6g}, relative gradient {worst:.1e}")
+        reached = decades
+
+    return report
+
+
+def _winner(descent: Descent) -> int:
+    """Return the row of the lowest value; of those equal to `SAME`, the row with the smallest gradient."""
+    lowest = descent.value.min()
+    same = descent.value <= lowest + SAME * lowest.abs()
+    return int(torch.where(same, descent.gradient_norm, torch.inf).argmin())
+
+
+def _array(tensor: Tensor) -> np.ndarray:
+    return tensor.cpu().numpy().copy()

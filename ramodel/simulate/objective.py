@@ -1,0 +1,226 @@
+"""The unreduced objective: value, gradient and Hessian-vector products over all J_l, W and E, many starts at once.
+
+Nothing here is d x d x d: with the suffixes ``U_l = W A_L .. A_{l+1}`` and, for ``Gamma = d ell/dM``, the prefixes
+``V_l = Gamma A_1^T .. A_l^T`` (both C x d) the gradient in J_l is ``U_l^T V_{l-1}``. The logits are X M^T, so that the
+cost of many samples is one product, and none at all for the squared loss, where a QR factorisation of X leaves d rows.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ramodel.optimise import Evaluation
+from ramodel.simulate.blocks import Factored, Free, Parametrisation
+from ramodel.simulate.losses import CrossEntropy, Logistic, LogitLoss, Squared
+from ramodel.simulate.problem import Problem
+
+__all__ = ["UnreducedObjective", "Variables"]
+
+BLOCK_SCALE = 0.5  # norm of the sum of all Jacobians at the start, relative to a random matrix of unit norm
+HEAD_SCALE = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Variables:
+    """The named parts of flat points, layers first.
+
+    Parameters
+    ----------
+    blocks : Tensor [K, L, starts, d, d]
+        J_l (K = 1) or the factors A', B (K = 2).
+    head : Tensor [starts, C, d]
+        W.
+    embedding : Tensor [starts, d, d_in] or None
+        E.
+    """
+
+    blocks: Float[Tensor, "matrices layers starts d d"]
+    head: Float[Tensor, "starts classes d"]
+    embedding: Float[Tensor, "starts d inputs"] | None
+
+
+@dataclass(frozen=True, eq=False)
+class _Pass:
+    """One forward and backward pass, kept for the Hessian."""
+
+    variables: Variables
+    jacobians: Tensor  # [L, starts, d, d]
+    suffixes: Tensor  # U_l, [L + 1, starts, C, d], l = 0..L
+    prefixes: Tensor  # V_l, [L + 1, starts, C, d], l = 0..L
+    logits: Tensor  # [starts, C, n]
+    map_gradient: Tensor  # d ell/d(M E), [starts, C, d_in]
+    jacobian_gradient: Tensor  # [L, starts, d, d]
+    loss: Tensor  # [starts]
+
+
+class UnreducedObjective:
+    """F of a `Problem` as a batched `Objective` of flat points [starts, n], with its Hessian.
+
+    Parameters
+    ----------
+    problem
+        What to minimise.
+    device
+        Where the tensors live.
+    """
+
+    def __init__(self, problem: Problem, device: torch.device) -> None:
+        assert problem.width is not None
+        self.depth, self.width, self.classes = problem.depth, problem.width, problem.classes
+        self._input_width = problem.inputs.shape[1]
+        self._embedded = problem.embedding_decay is not None
+        self._blocks: Parametrisation = Free() if problem.model == "frobenius" else Factored()
+        self._inputs, self._loss = _collapsed_loss(problem, device)
+        self._block_size = self._blocks.matrices * self.depth * self.width**2
+        self._head_size = self.classes * self.width
+        parts = [(self._block_size, problem.jacobian_decay), (self._head_size, problem.head_decay)]
+        if problem.embedding_decay is not None:
+            parts.append((self.width * self._input_width, problem.embedding_decay))
+        self._decay = torch.cat([torch.full((size,), decay, dtype=torch.float64) for size, decay in parts]).to(device)
+
+    @property
+    def size(self) -> int:
+        """n, the number of variables."""
+        return len(self._decay)
+
+    def split(self, points: Float[Tensor, "starts n"]) -> Variables:
+        """Return the named parts of flat points."""
+        starts, head_end = len(points), self._block_size + self._head_size
+        shape = (starts, self._blocks.matrices, self.depth, self.width, self.width)
+        blocks = points[:, : self._block_size].view(shape).permute(1, 2, 0, 3, 4).contiguous()
+        head = points[:, self._block_size : head_end].view(starts, self.classes, self.width)
+        if not self._embedded:
+            return Variables(blocks, head, None)
+        return Variables(blocks, head, points[:, head_end:].view(starts, self.width, self._input_width))
+
+    def join(self, variables: Variables) -> Float[Tensor, "starts n"]:
+        """Return flat points; the inverse of `split`."""
+        starts = len(variables.head)
+        parts = [variables.blocks.permute(2, 0, 1, 3, 4).reshape(starts, -1), variables.head.reshape(starts, -1)]
+        if variables.embedding is not None:
+            parts.append(variables.embedding.reshape(starts, -1))
+        return torch.cat(parts, dim=1)
+
+    def random_points(self, count: int, seed: int) -> Float[Tensor, "count n"]:
+        """Draw small starts: the head (and the embedding) of norm about 1, all blocks together about half the identity.
+
+        Drawn on the CPU, so that the same seed gives the same starts on every device.
+        """
+        generator = torch.Generator().manual_seed(seed)
+        points = torch.randn(count, self.size, dtype=torch.float64, generator=generator)
+        block = BLOCK_SCALE / (self.depth * math.sqrt(self.width))
+        points[:, : self._block_size] *= block ** (1 / self._blocks.matrices)
+        points[:, self._block_size :] *= HEAD_SCALE / math.sqrt(self.width)
+        return points.to(self._decay.device)
+
+    def jacobians(self, variables: Variables) -> Float[Tensor, "layers starts d d"]:
+        """Return J_l."""
+        return self._blocks.jacobians(variables.blocks)
+
+    def end_to_end(self, variables: Variables) -> Float[Tensor, "starts classes inputs"]:
+        """Return the map from inputs to logits, embedding included."""
+        collapsed = self._suffixes(self.jacobians(variables), variables.head)[0]
+        return collapsed if variables.embedding is None else collapsed @ variables.embedding
+
+    def __call__(self, points: Float[Tensor, "starts n"]) -> Evaluation:
+        """Evaluate F, its gradient, and the scale ``||grad ell|| + ||grad decay||``."""
+        state = self._pass(points)
+        loss_gradient = self._loss_gradient(state)
+        decay_gradient = self._decay * points
+        value = state.loss + 0.5 * (decay_gradient * points).sum(dim=1)
+        norm = torch.linalg.vector_norm
+        return Evaluation(
+            value, loss_gradient + decay_gradient, norm(loss_gradient, dim=1) + norm(decay_gradient, dim=1)
+        )
+
+    def hessian(self, points: Float[Tensor, "starts n"]) -> Callable[[Tensor], Tensor]:
+        """Linearise the gradient once at `points`; return the map from vectors to Hessian-vector products."""
+        state = self._pass(points)
+        loss_hessian = self._loss.hessian(state.logits)
+        return lambda vectors: self._tangent(state, loss_hessian, self.split(vectors)) + self._decay * vectors
+
+    def _pass(self, points: Tensor) -> _Pass:
+        variables = self.split(points)
+        jacobians = self.jacobians(variables)
+        suffixes = self._suffixes(jacobians, variables.head)
+        embedding = variables.embedding
+        collapsed = suffixes[0] if embedding is None else suffixes[0] @ embedding
+        logits = collapsed @ self._inputs.mT
+        loss, logit_gradient = self._loss.evaluate(logits)
+        map_gradient = logit_gradient @ self._inputs
+        prefixes = torch.empty_like(suffixes)
+        prefixes[0] = map_gradient if embedding is None else map_gradient @ embedding.mT
+        for layer in range(self.depth):
+            torch.baddbmm(prefixes[layer], prefixes[layer], jacobians[layer].mT, out=prefixes[layer + 1])
+        jacobian_gradient = suffixes[1:].mT @ prefixes[:-1]
+        return _Pass(variables, jacobians, suffixes, prefixes, logits, map_gradient, jacobian_gradient, loss)
+
+    def _suffixes(self, jacobians: Tensor, head: Tensor) -> Tensor:
+        suffixes = head.new_empty(self.depth + 1, *head.shape)
+        suffixes[-1] = head
+        for layer in reversed(range(self.depth)):
+            torch.baddbmm(suffixes[layer + 1], suffixes[layer + 1], jacobians[layer], out=suffixes[layer])
+        return suffixes
+
+    def _loss_gradient(self, state: _Pass) -> Tensor:
+        blocks = self._blocks.pull_back(state.variables.blocks, state.jacobian_gradient)
+        embedding = None if state.variables.embedding is None else state.suffixes[0].mT @ state.map_gradient
+        return self.join(Variables(blocks, state.prefixes[-1], embedding))
+
+    def _tangent(self, at: _Pass, loss_hessian: Callable[[Tensor], Tensor], change: Variables) -> Tensor:
+        """Differentiate `_pass` and `_loss_gradient` along `change`: the same recursions, with the product rule."""
+        jacobian_change = self._blocks.tangent(at.variables.blocks, change.blocks)
+        suffixes = torch.empty_like(at.suffixes)
+        suffixes[-1] = change.head
+        sources = at.suffixes[1:] @ jacobian_change
+        for layer in reversed(range(self.depth)):
+            after = suffixes[layer + 1]
+            torch.baddbmm(sources[layer].add_(after), after, at.jacobians[layer], out=suffixes[layer])
+        embedding, embedding_change = at.variables.embedding, change.embedding
+        collapsed = suffixes[0]
+        if embedding is not None and embedding_change is not None:
+            collapsed = collapsed @ embedding + at.suffixes[0] @ embedding_change
+        map_gradient = loss_hessian(collapsed @ self._inputs.mT) @ self._inputs
+        prefixes = torch.empty_like(at.prefixes)
+        embedding_gradient = None
+        if embedding is None or embedding_change is None:
+            prefixes[0] = map_gradient
+        else:
+            prefixes[0] = map_gradient @ embedding.mT + at.map_gradient @ embedding_change.mT
+            embedding_gradient = suffixes[0].mT @ at.map_gradient + at.suffixes[0].mT @ map_gradient
+        sources = at.prefixes[:-1] @ jacobian_change.mT
+        for layer in range(self.depth):
+            before = prefixes[layer]
+            torch.baddbmm(sources[layer].add_(before), before, at.jacobians[layer].mT, out=prefixes[layer + 1])
+        jacobian_gradient = suffixes[1:].mT @ at.prefixes[:-1] + at.suffixes[1:].mT @ prefixes[:-1]
+        blocks = self._blocks.pull_back_tangent(
+            at.variables.blocks, change.blocks, at.jacobian_gradient, jacobian_gradient
+        )
+        return self.join(Variables(blocks, prefixes[-1], embedding_gradient))
+
+
+def _collapsed_loss(problem: Problem, device: torch.device) -> tuple[Tensor, LogitLoss]:
+    """Return the inputs [n, d_in] and the loss on their logits; n < N where the loss allows it."""
+
+    def tensor(array: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array)).to(device)
+
+    if problem.loss == "logistic":
+        return tensor(problem.inputs), Logistic(tensor(problem.targets.astype(np.float64)[None]))
+    if problem.targets.ndim == 1:
+        one_hot = problem.targets[:, None] == np.arange(problem.classes)
+        if problem.loss == "cross-entropy":
+            return tensor(problem.inputs), CrossEntropy(tensor(one_hot.T))
+        targets = one_hot.astype(np.float64)
+    else:
+        targets = problem.targets.astype(np.float64)
+    # X = Q R: ||X M^T - Y||^2 = ||R M^T - Q^T Y||^2 + ||Y - Q Q^T Y||^2, and R has at most d_in rows.
+    basis, inputs = np.linalg.qr(problem.inputs)
+    reached = basis.T @ targets
+    constant = float(np.square(targets - basis @ reached).sum()) / (2 * problem.samples)
+    return tensor(inputs), Squared(tensor(reached.T), problem.samples, constant)
