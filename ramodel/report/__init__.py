@@ -1,1 +1,16 @@
-"""Tables, figures and the README of a run."""
+"""From measurements to tables, figures and the README of a run."""
+
+from ramodel.report.figures import FIGURES, Figure, draw
+from ramodel.report.measurements import Measurements, load_measurements
+from ramodel.report.tables import verdict_markdown, verdict_rows, verdict_table
+
+__all__ = [
+    "FIGURES",
+    "Figure",
+    "Measurements",
+    "draw",
+    "load_measurements",
+    "verdict_markdown",
+    "verdict_rows",
+    "verdict_table",
+]
