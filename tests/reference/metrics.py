@@ -1,0 +1,93 @@
+"""Slow, obvious versions of the metrics: one input, plain loops. Imports nothing of ramodel."""
+
+import math
+
+import numpy as np
+from scipy import stats
+
+
+def step_lengths(states):
+    return [math.dist(states[layer], states[layer - 1]) for layer in range(1, len(states))]
+
+
+def step_cv(states):
+    lengths = step_lengths(states)
+    mean = sum(lengths) / len(lengths)
+    variance = sum((length - mean) ** 2 for length in lengths) / len(lengths)
+    return math.sqrt(variance) / mean
+
+
+def line_shape_ratio(states):
+    total = [0.0] * len(states[0])
+    count = 0
+    for layer in range(1, len(states)):
+        length = math.dist(states[layer], states[layer - 1])
+        if length == 0.0:
+            continue
+        count += 1
+        for axis in range(len(total)):
+            total[axis] += (states[layer][axis] - states[layer - 1][axis]) / length
+    return count / math.hypot(*total) if any(total) else math.inf
+
+
+def line_deviation_error(states):
+    """Distance to the best line by the eigenvectors of the covariance, one point at a time."""
+    points = [np.array(state) for state in states]
+    centre = sum(points) / len(points)
+    covariance = sum(np.outer(point - centre, point - centre) for point in points)
+    direction = np.linalg.eigh(covariance)[1][:, -1]
+    off = spread = 0.0
+    for point in points:
+        along = (point - centre) @ direction
+        off += np.linalg.norm(point - centre - along * direction) ** 2
+        spread += np.linalg.norm(point - centre) ** 2
+    return math.sqrt(off / spread)
+
+
+def alignment_grid(left, jacobians, right):
+    depth, rank = left.shape[:2]
+    grid = np.zeros((depth, depth, rank, rank))
+    for i in range(depth):
+        for j in range(depth):
+            largest = np.linalg.svd(jacobians[j], compute_uv=False)[0]
+            for a in range(rank):
+                for b in range(rank):
+                    grid[i, j, a, b] = abs(left[i, a] @ jacobians[j] @ right[i, b]) / largest
+    return grid
+
+
+def subspace_affinity_score(first, second):
+    """Mean squared cosine of the principal angles, from the singular values of the overlap."""
+    cosines = np.linalg.svd(first @ second.T, compute_uv=False)
+    return float(np.mean(cosines**2))
+
+
+def asymmetry_error(jacobian):
+    difference = size = 0.0
+    for i in range(len(jacobian)):
+        for j in range(len(jacobian)):
+            difference += (jacobian[i][j] - jacobian[j][i]) ** 2
+            size += jacobian[i][j] ** 2
+    return math.sqrt(difference / size)
+
+
+def cosine(first, second):
+    return np.trace(first.T @ second) / math.sqrt(np.trace(first.T @ first) * np.trace(second.T @ second))
+
+
+def stable_rank(jacobian):
+    return (np.linalg.norm(jacobian) / np.linalg.norm(jacobian, 2)) ** 2
+
+
+def energy_outside_error(jacobian, classes):
+    """Energy of what remains after the best approximation of rank C."""
+    columns, values, rows = np.linalg.svd(jacobian)
+    best = sum(values[k] * np.outer(columns[:, k], rows[k]) for k in range(classes))
+    return (np.linalg.norm(jacobian - best) / np.linalg.norm(jacobian)) ** 2
+
+
+def line(x, y):
+    """Slope, its 95 % interval and R^2 of an ordinary least squares line, by scipy.stats."""
+    fit = stats.linregress(x, y)
+    reach = stats.t.ppf(0.975, len(x) - 2) * fit.stderr
+    return fit.slope, (fit.slope - reach, fit.slope + reach), fit.rvalue**2
