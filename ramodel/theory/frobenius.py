@@ -1,84 +1,297 @@
 """Statements S1-S4 and S18: one free matrix per block."""
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import wrightomega
 
-from ramodel.checks import finite_array
 from ramodel.theory.balance import growth, solve_balance
-from ramodel.theory.model import Array, ResidualModel, checked, representable
+from ramodel.theory.model import Array, ResidualModel, checked, relative_size, representable
 
 __all__ = ["FrobeniusModel"]
 
 
 class FrobeniusModel(ResidualModel):
-    """F = loss + (lam_W/2) ||W||^2 + (lam_J/2) sum_l ||J_l||^2: one free matrix per block.
+    """One free matrix per block: F = loss + (lam_W/2) ||W||^2 + (lam_J/2) sum_l ||J_l||^2.
+
+    At every critical point J_l is symmetric and J_l (I + J_l) = W^T W / rho (S1): this is the balance that
+    `balance_error` measures, relative to the right-hand side. The closed forms hold on the positive branch, where all
+    I + J_l are positive definite. With a trained embedding (S18), which adds (lam_E/2) ||E||^2, the same formulas hold
+    with k = 2 instead of k = 1 decayed matrices around the blocks; both are written with k below.
+
+    Parameters
+    ----------
+    depth, jacobian_decay, head_decay, embedding_decay
+        As for `ResidualModel`.
 
     Examples
     --------
     >>> model = FrobeniusModel(depth=8, jacobian_decay=0.01, head_decay=0.01)
-    >>> float(model.jacobian_singular_value(13.94885).round(6))
-    0.432416
+    >>> model.jacobian_singular_value([13.94885, 0.1024]).round(6)
+    array([0.432416, 0.009004])
     """
 
     def jacobian_singular_value(self, m: ArrayLike) -> Array:
-        """Solve m^2 = rho s (1 + s)^(2L+1) for s."""
-        return solve_balance(checked("m", m), self.unit, self.depth, self.ends)[()]
+        """Solve m = unit (s (1 + s))^(k/2) (1 + s)^L for s (statements S2, S18; own; exact).
+
+        For k = 1 this is m^2 = rho s (1 + s)^(2L+1). There is exactly one s >= 0 for every m >= 0, increasing with m.
+
+        Parameters
+        ----------
+        m
+            Singular values of the end-to-end map, any shape, at least 0.
+
+        Returns
+        -------
+        s, same shape. Relative error below 2e-15 wherever s is a normal float64; condition number
+        (1 + s) / (k/2 + (L + k) s), at most 2/k.
+
+        Raises
+        ------
+        TypeError
+            If `m` does not hold real numbers.
+        ValueError
+            If an entry is negative, NaN or infinite.
+        OverflowError
+            If m / unit exceeds the largest float64.
+
+        Examples
+        --------
+        >>> float(FrobeniusModel(1, 1.0, 1.0).jacobian_singular_value(8**0.5).round(12))
+        1.0
+        """
+        with np.errstate(over="ignore"):
+            u = np.asarray(representable("m / unit", checked("m", m) / self.unit))
+        return representable("s", solve_balance(u, self.depth, self.ends))
 
     def end_to_end_singular_value(self, s: ArrayLike) -> Array:
-        """Return m = sqrt(rho s (1 + s)) (1 + s)^L."""
+        """Return m = unit (s (1 + s))^(k/2) (1 + s)^L (statements S2, S18; own; exact).
+
+        Parameters
+        ----------
+        s
+            Singular values of the Residual Jacobians, any shape, at least 0.
+
+        Returns
+        -------
+        m, same shape; condition number (k/2 + (L + k) s) / (1 + s).
+
+        Raises
+        ------
+        TypeError
+            If `s` does not hold real numbers.
+        ValueError
+            If an entry is negative, NaN or infinite.
+        OverflowError
+            If a result exceeds the largest float64.
+
+        Examples
+        --------
+        >>> float(FrobeniusModel(2, 1.0, 2.0).end_to_end_singular_value(1.0).round(12))
+        4.0
+        """
         values = checked("s", s)
         with np.errstate(over="ignore"):
-            root = growth(values, 0.5 * self.depth)
-            m = self.unit * (np.sqrt(values) * np.sqrt(1.0 + values)) ** self.ends * root * root
-        return representable("the end-to-end singular value", m)
+            half_way = growth(values, 0.5 * self.depth)
+            m = self.unit * _root(values) ** self.ends * half_way * half_way
+        return representable("m", m)
 
     def head_singular_value(self, m: ArrayLike) -> Array:
-        """Return w = sqrt(rho s (1 + s))."""
-        s = self.jacobian_singular_value(m)
-        w: Array = np.sqrt(self.decay_ratio) * np.sqrt(s) * np.sqrt(1.0 + s)
+        """Return w = sqrt(rho s (1 + s)) (statements S1, S18; own; exact).
+
+        Parameters
+        ----------
+        m
+            Singular values of the end-to-end map, any shape, at least 0.
+
+        Returns
+        -------
+        w, same shape; condition number (1/2 + s) / (k/2 + (L + k) s), at most 1/k.
+
+        Raises
+        ------
+        TypeError, ValueError, OverflowError
+            As `jacobian_singular_value`.
+
+        Examples
+        --------
+        >>> float(FrobeniusModel(1, 1.0, 1.0).head_singular_value(8**0.5).round(12))
+        1.414213562373
+        """
+        w: Array = math.sqrt(self.decay_ratio) * _root(self.jacobian_singular_value(m))
         return w
 
     def from_head(self, w: ArrayLike) -> Array:
-        """Return s = (sqrt(1 + 4 w^2/rho) - 1)/2."""
-        r = checked("w", w) / np.sqrt(self.decay_ratio)
-        s: Array = (r * (2.0 * r / (1.0 + np.hypot(1.0, 2.0 * r))))[()]
+        """Return s = (sqrt(1 + 4 w^2/rho) - 1) / 2, the prediction with nothing fitted (statement S1(d); own; exact).
+
+        Parameters
+        ----------
+        w
+            Singular values of a trained head, any shape, at least 0.
+
+        Returns
+        -------
+        s, same shape; condition number 2 (1 + s) / (1 + 2 s), at most 2.
+
+        Raises
+        ------
+        TypeError
+            If `w` does not hold real numbers.
+        ValueError
+            If an entry is negative, NaN or infinite.
+        OverflowError
+            If w / sqrt(rho) exceeds half the largest float64.
+
+        Examples
+        --------
+        >>> float(FrobeniusModel(8, 0.01, 0.01).from_head(2**0.5).round(12))
+        1.0
+        """
+        with np.errstate(over="ignore"):
+            twice = np.asarray(representable("2 w / sqrt(rho)", 2.0 * (checked("w", w) / math.sqrt(self.decay_ratio))))
+        s: Array = (0.5 * twice * (twice / (1.0 + np.hypot(1.0, twice))))[()]
         return s
 
     def cost(self, m: ArrayLike) -> Array:
-        """Return lam_J (s + (L+1) s^2), with an embedding lam_J (2 s + (L+2) s^2)."""
+        """Return lam_J (k s + (L + k) s^2): S3's c_L(m) for k = 1, S18's for k = 2 (own; exact).
+
+        With c_L, min F = min over M of loss(M X) + (1/2) sum_k c_L(sigma_k(M)).
+
+        Parameters
+        ----------
+        m
+            Singular values of the end-to-end map, any shape, at least 0.
+
+        Returns
+        -------
+        Cost in the unit of the decays, same shape; condition number 2 (1 + s) / (k + (L + k) s), at most 2/k.
+
+        Raises
+        ------
+        TypeError, ValueError, OverflowError
+            As `jacobian_singular_value`; OverflowError also if the cost exceeds float64.
+
+        Examples
+        --------
+        >>> float(FrobeniusModel(1, 1.0, 1.0).cost(8**0.5).round(12))
+        3.0
+        """
         s = np.asarray(self.jacobian_singular_value(m))
         with np.errstate(over="ignore"):
             c = self.jacobian_decay * s * (self.ends + (self.depth + self.ends) * s)
         return representable("the cost", c)
 
+    def deep_cost(self, m: ArrayLike) -> Array:
+        """Return the deep limit of `cost`, (lam_J k^2 / 4L) W0 (W0 + 2) at 2LT/k (statement S4; own; asymptotic).
+
+        T = (m / unit)^(2/k); the relative departure from `cost` is of order s, that is ln(L)/L.
+
+        Parameters
+        ----------
+        m
+            Singular values of the end-to-end map, any shape, at least 0.
+
+        Returns
+        -------
+        Cost in the unit of the decays, same shape; relative error a few rounding errors times 1 + abs(ln T).
+
+        Raises
+        ------
+        TypeError
+            If `m` does not hold real numbers.
+        ValueError
+            If an entry is negative, NaN or infinite.
+
+        Examples
+        --------
+        >>> model = FrobeniusModel(10**5, 0.01, 0.01)
+        >>> float((model.deep_cost(10.0) / model.cost(10.0)).round(3))
+        1.0
+        """
+        lambert = wrightomega(self._log_t(checked("m", m)) + np.log(2.0 * self.depth / self.ends))
+        c: Array = (self.jacobian_decay * self.ends**2 / (4.0 * self.depth) * lambert * (lambert + 2.0))[()]
+        return c
+
     def bounds(self, m: ArrayLike) -> tuple[Array, Array]:
-        """Return the bracket of S4."""
+        """Return the bracket of statement S4: exp(2 asinh(omega/2)) - 1 <= s <= exp(omega) - 1 (own; bound).
+
+        omega = W0(nu T) / nu with W0 Lambert's function, T = (m / unit)^(2/k) and nu = 2L/k + 3/2. Both ends are
+        rounded outwards by 8 rounding errors times 2 + abs(ln(nu T)), so that the exact s lies between them.
+
+        Parameters
+        ----------
+        m
+            Singular values of the end-to-end map, any shape, at least 0.
+
+        Returns
+        -------
+        (lower, upper), each of the same shape. Relative width about omega^2/24: 1.6 % or less for L >= 8, T <= 1e4.
+
+        Raises
+        ------
+        TypeError
+            If `m` does not hold real numbers.
+        ValueError
+            If an entry is negative, NaN or infinite.
+
+        Examples
+        --------
+        >>> lower, upper = FrobeniusModel(8, 0.01, 0.01).bounds(13.94885)
+        >>> float(lower.round(4)), float(upper.round(4))
+        (0.4301, 0.4328)
+        """
         values = checked("m", m)
         nu = 1.5 + 2.0 * self.depth / self.ends
-        with np.errstate(divide="ignore", over="ignore"):
-            y = 2.0 / self.ends * (np.log(values) - np.log(self.unit)) + np.log(nu)
-            margin = 8.0 * np.finfo(np.float64).eps * (2.0 + np.where(values > 0.0, np.abs(y), 0.0))
-            omega = wrightomega(y) / nu
+        y = self._log_t(values) + np.log(nu)
+        margin = 8.0 * np.finfo(np.float64).eps * (2.0 + np.abs(y, where=values > 0.0, out=np.zeros_like(y)))
+        omega = wrightomega(y) / nu
+        with np.errstate(over="ignore"):
             lower = np.expm1(2.0 * np.arcsinh(0.5 * omega)) * (1.0 - margin)
-            upper = np.expm1(omega) * (1.0 + margin)
-        return lower[()], np.minimum(upper, np.finfo(np.float64).max)[()]
+            upper = np.minimum(np.expm1(omega) * (1.0 + margin), np.finfo(np.float64).max)
+        return lower[()], upper[()]
 
     def depth_exponent(self, m: ArrayLike) -> Array:
-        """Return d ln s / d ln L = -2L (1+s) ln(1+s) / (1 + (2L+2) s)."""
+        """Return d ln s / d ln L = -L (1 + s) ln(1 + s) / (k/2 + (L + k) s) at fixed m (S4, S18; own; exact).
+
+        It tends to -1 logarithmically from above as L grows, and to 0 as m does; it is steeper than -1 where
+        2L ((1 + s) ln(1 + s) - s) > k (1 + 2 s).
+
+        Parameters
+        ----------
+        m
+            Singular values of the end-to-end map, any shape, at least 0.
+
+        Returns
+        -------
+        Exponent, same shape, no unit; condition number at most 2/k.
+
+        Raises
+        ------
+        TypeError, ValueError, OverflowError
+            As `jacobian_singular_value`.
+
+        Examples
+        --------
+        >>> float(FrobeniusModel(8, 0.01, 0.01).depth_exponent(13.94885).round(4))
+        -0.9377
+        """
         s = self.jacobian_singular_value(m)
-        total = self.depth + self.ends
-        exponent: Array = -self.depth * np.log1p(s) * (1.0 + s) / (0.5 * self.ends + total * s)
+        slope = (0.5 * self.ends + (self.depth + self.ends) * s) / (1.0 + s)
+        exponent: Array = -self.depth * np.log1p(s) / slope
         return exponent
 
-    def balance_error(self, jacobians: ArrayLike, head: ArrayLike) -> float:
-        """Return the maximum over l of ||J_l (I + J_l) - W^T W/rho|| / ||W^T W/rho||; 0 where all are zero."""
-        weights = finite_array("head", head, shape=(None, None))
-        width = weights.shape[1]
-        blocks = finite_array("jacobians", jacobians, shape=(None, width, width))
-        target = weights.T @ weights / self.decay_ratio
-        departure = np.linalg.norm(blocks + blocks @ blocks - target, axis=(1, 2)).max()
-        if departure == 0.0:
-            return 0.0
+    def _departures(self, blocks: Array, head: Array) -> Array:
+        target = head.T @ head / self.decay_ratio
+        return relative_size(blocks + blocks @ blocks - target, target)
+
+    def _log_t(self, m: Array) -> Array:
+        """Return ln T = (2/k) ln(m / unit); minus infinity at m = 0."""
         with np.errstate(divide="ignore"):
-            return float(departure / np.linalg.norm(target))
+            return np.asarray(2.0 / self.ends * (np.log(m) - np.log(self.unit)))
+
+
+def _root(s: Array) -> Array:
+    """Return sqrt(s (1 + s)) without overflow."""
+    root: Array = np.sqrt(s) * np.sqrt(1.0 + s)
+    return root

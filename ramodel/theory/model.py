@@ -1,5 +1,6 @@
 """The common interface of the provable models."""
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
@@ -18,14 +19,15 @@ Array = NDArray[np.float64]
 class ResidualModel(ABC):
     """A residual network whose optimum is known in closed form, one singular value at a time.
 
-    A model is a depth and its decays. Each method takes an array of any shape, works elementwise and returns float64 of
-    that shape (a NumPy scalar for a number). Throughout, ``m`` is a singular value of the end-to-end map M, ``s`` one
-    of a Residual Jacobian, ``w`` one of the head; none has a unit.
+    A model is a depth and its decays. Methods that take an array accept any shape, work elementwise and return float64
+    of that shape (a NumPy scalar for a number). Throughout, m is a singular value of the end-to-end map M, s one of a
+    Residual Jacobian and w one of the head; none has a unit. "Condition number" is of the result in its argument,
+    relative to relative; errors stay within a few rounding errors times that.
 
     Parameters
     ----------
     depth
-        L, number of residual blocks: positive; whole where layers are listed.
+        L, number of residual blocks: any positive number, whole where layers are listed.
     jacobian_decay, head_decay
         lam_J, lam_W > 0: weight decays of the blocks and of the head.
     embedding_decay
@@ -36,7 +38,7 @@ class ResidualModel(ABC):
     TypeError
         If an argument is not a real number.
     ValueError
-        If an argument is not positive and finite, or their ratios exceed float64.
+        If an argument is not positive and finite, or `unit` or `decay_ratio` leaves float64.
     """
 
     depth: float
@@ -45,13 +47,17 @@ class ResidualModel(ABC):
     embedding_decay: float | None = None
 
     def __post_init__(self) -> None:
-        """Validate; whole depths become int."""
+        """Validate and normalise: whole depths become int."""
         depth = positive("depth", self.depth)
         object.__setattr__(self, "depth", int(depth) if depth.is_integer() else depth)
         object.__setattr__(self, "jacobian_decay", positive("jacobian_decay", self.jacobian_decay))
         object.__setattr__(self, "head_decay", positive("head_decay", self.head_decay))
         if self.embedding_decay is not None:
             object.__setattr__(self, "embedding_decay", positive("embedding_decay", self.embedding_decay))
+        for name in ("decay_ratio", "unit"):
+            hint = "It comes from the decays: bring them closer together."
+            if not np.finfo(np.float64).tiny <= positive(name, getattr(self, name), hint=hint):
+                raise ValueError(f"{name} is {getattr(self, name)}; it must not be subnormal. {hint}")
 
     @property
     def decay_ratio(self) -> float:
@@ -60,20 +66,18 @@ class ResidualModel(ABC):
 
     @property
     def ends(self) -> int:
-        """Number of decayed matrices around the blocks: 1 (the head) or 2 (an embedding too)."""
+        """Number k of decayed matrices around the blocks: 1 (the head) or 2 (an embedding too)."""
         return 1 if self.embedding_decay is None else 2
 
     @property
     def unit(self) -> float:
-        """Natural unit of m: sqrt(rho), or lam_J / sqrt(lam_W lam_E) with an embedding (S2, S6, S18)."""
-        root = np.sqrt(self.decay_ratio)
-        if self.embedding_decay is None:
-            return float(root)
-        return float(root * np.sqrt(self.jacobian_decay / self.embedding_decay))
+        """Natural unit of m: sqrt(rho), with an embedding lam_J / sqrt(lam_W lam_E) (statements S2, S6, S18)."""
+        root = math.sqrt(self.decay_ratio)
+        return root if self.embedding_decay is None else root * math.sqrt(self.jacobian_decay / self.embedding_decay)
 
     @abstractmethod
     def jacobian_singular_value(self, m: ArrayLike) -> Array:
-        """Singular value s of the Residual Jacobians, of the first where they differ by layer, from m."""
+        """Singular value s of the Residual Jacobians (of the first block, where they differ by layer) from m."""
 
     @abstractmethod
     def end_to_end_singular_value(self, s: ArrayLike) -> Array:
@@ -85,26 +89,74 @@ class ResidualModel(ABC):
 
     @abstractmethod
     def from_head(self, w: ArrayLike) -> Array:
-        """Singular value s of the Residual Jacobians from that of the trained head, with nothing fitted."""
+        """Singular value s from that of a trained head, with nothing fitted."""
 
     @abstractmethod
     def cost(self, m: ArrayLike) -> Array:
-        """Least decay that realises m: the sum of lam ||.||^2 over all matrices (twice the term in F)."""
+        """Least decay that realises m: lam ||.||^2 summed over all matrices (twice its share in the objective F)."""
 
     @abstractmethod
     def bounds(self, m: ArrayLike) -> tuple[Array, Array]:
-        """Bracket (lower, upper) on s; it holds after rounding."""
+        """Bracket (lower, upper) on s, which holds after rounding."""
 
     @abstractmethod
     def depth_exponent(self, m: ArrayLike) -> Array:
         """Local exponent d ln s / d ln L at fixed m and decays."""
 
     @abstractmethod
-    def balance_error(self, jacobians: ArrayLike, head: ArrayLike) -> float:
-        """Largest relative departure of any block [L, d, d] from its balance with the head [C, d]; 0 = holds."""
+    def _departures(self, blocks: Array, head: Array) -> Array:
+        """Relative departure [L] of each block from its balance with the head; see `balance_error`."""
+
+    def balance_error(self, jacobians: ArrayLike, head: ArrayLike, embedding: ArrayLike | None = None) -> float:
+        """Largest relative departure of any block from its balance with the head; 0 = the statement holds.
+
+        The balance is that of the model: see its class. With an embedding E, the departure of lam_E E E^T from
+        lam_W W^T W, relative to the latter, counts as well. Frobenius norms throughout. A departure of exactly zero
+        counts as zero, even of zero matrices; other departures from a zero matrix count as infinite.
+
+        Parameters
+        ----------
+        jacobians
+            J_1, ..., J_L, shape [L, d, d].
+        head
+            W, shape [C, d].
+        embedding
+            E, shape [d, inputs], for a model with an embedding.
+
+        Returns
+        -------
+        Number without unit.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If shapes do not fit, a matrix is empty, or an entry is NaN or infinite; ValueError also if an embedding is
+            given to a model without.
+        """
+        weights = finite_array("head", head, shape=(None, None))
+        width = weights.shape[1]
+        blocks = finite_array("jacobians", jacobians, shape=(None, width, width))
+        errors = self._departures(blocks, weights)
+        if embedding is not None:
+            if self.embedding_decay is None:
+                raise ValueError("embedding is given, but embedding_decay is None; give the model a decay for it.")
+            input_map = finite_array("embedding", embedding, shape=(width, None))
+            gram = weights.T @ weights
+            excess = (self.embedding_decay / self.head_decay) * input_map @ input_map.T - gram
+            errors = np.append(errors, relative_size(excess, gram))
+        return float(errors.max())
 
     def predicted_jacobian(self, head: ArrayLike) -> Array:
-        """Residual Jacobian [d, d] that goes with a trained head W [C, d]: V diag(from_head(w)) V^T, where W = U diag(w) V^T.
+        """Residual Jacobian that goes with a trained head W = U diag(w) V^T: V diag(from_head(w)) V^T (S1, S6).
+
+        Parameters
+        ----------
+        head
+            W, shape [C, d].
+
+        Returns
+        -------
+        Array [d, d], symmetric and positive semidefinite, no unit.
 
         Raises
         ------
@@ -112,11 +164,12 @@ class ResidualModel(ABC):
             If `head` is not a matrix of finite numbers.
         """
         _, w, vh = np.linalg.svd(finite_array("head", head, shape=(None, None)), full_matrices=False)
-        jacobian: Array = (vh.T * self.from_head(w)) @ vh
+        root = np.sqrt(self.from_head(w))[:, np.newaxis] * vh
+        jacobian: Array = root.T @ root
         return jacobian
 
     def embedding_singular_value(self, m: ArrayLike) -> Array:
-        """Singular value of the trained embedding: e = w sqrt(lam_W / lam_E) (statement S18; own; exact).
+        """Singular value of the trained embedding, w sqrt(lam_W / lam_E) (statement S18; own; exact).
 
         Raises
         ------
@@ -124,39 +177,54 @@ class ResidualModel(ABC):
             As `head_singular_value`; ValueError also if the model has no embedding.
         """
         if self.embedding_decay is None:
-            raise ValueError("embedding_decay is None; give it a decay to have an embedding.")
+            raise ValueError("embedding_decay is None; a model without embedding has no singular value of it.")
         e: Array = self.head_singular_value(m) * np.sqrt(self.head_decay / self.embedding_decay)
         return e
 
     def cost_slope(self, m: ArrayLike) -> Array:
-        """Slope of the cost, d c / d ln m = 2 lam_W w^2 (statement S3; own; exact, by the envelope theorem)."""
-        slope: Array = 2.0 * self.head_decay * self.head_singular_value(m) ** 2
-        return slope
+        """Slope of the cost, d c / d ln m = 2 lam_W w^2 (statement S3, by the envelope theorem; own; exact).
+
+        Raises
+        ------
+        TypeError, ValueError, OverflowError
+            As `head_singular_value`; OverflowError also if the slope exceeds float64.
+        """
+        with np.errstate(over="ignore"):
+            slope = 2.0 * self.head_decay * np.asarray(self.head_singular_value(m)) ** 2
+        return representable("the slope of the cost", slope)
 
     def log_gain(self, m: ArrayLike) -> Array:
-        """Total log-gain of the blocks, a = L ln(1 + s) (statement S4)."""
+        """Total log-gain of the blocks, a = L ln(1 + s) (statements S4, S6).
+
+        Raises
+        ------
+        TypeError, ValueError, OverflowError
+            As `jacobian_singular_value`.
+        """
         gain: Array = self.depth * np.log1p(self.jacobian_singular_value(m))
         return gain
 
     def layer_profile(self, m: ArrayLike) -> Array:
-        """Singular values s_l of all blocks, l = 1..L: shape [L, *m.shape] (statements S1, S6: all equal).
+        """Singular values s_l of all blocks, l = 1..L (all equal: statements S1, S6).
+
+        Returns
+        -------
+        Array [L, *m.shape], no unit.
 
         Raises
         ------
-        TypeError
-            If the depth is not a whole number.
-        ValueError
-            If an entry of `m` is negative, NaN or infinite.
+        TypeError, ValueError, OverflowError
+            As `jacobian_singular_value`; TypeError also if the depth is not a whole number.
         """
         s = self.jacobian_singular_value(m)
         return np.broadcast_to(s, (self._whole_depth(), *np.shape(s))).copy()
 
     def trajectory(self, x: ArrayLike, V: ArrayLike, s: ArrayLike) -> Array:
-        """States [L + 1, ..., d] of inputs x [..., d]; see `ramodel.theory.trajectory` (statement S5)."""
+        """States [L + 1, ..., d] of inputs x [..., d]: `ramodel.theory.trajectory` at this depth (statement S5)."""
         return trajectories.trajectory(x, V, s, self._whole_depth())
 
     def step_cv(self, s: ArrayLike) -> Array:
-        """Coefficient of variation of the step lengths on a line; see `ramodel.theory.step_cv` (statement S5)."""
+        """Variation of the step lengths on a line: `ramodel.theory.step_cv` at this depth (statement S5)."""
         return trajectories.step_cv(s, self.depth)
 
     def _whole_depth(self) -> int:
@@ -164,13 +232,20 @@ class ResidualModel(ABC):
 
 
 def checked(name: str, value: ArrayLike) -> Array:
-    """Return `value` as an array of finite numbers, none negative."""
+    """Return `value` as an array of finite numbers, none negative; it may be empty."""
     return finite_array(name, value, minimum=0.0, nonempty=False)
 
 
 def representable(name: str, value: Array) -> Array:
-    """Return `value` (a NumPy scalar if 0-d), or raise OverflowError where it left float64."""
+    """Return `value`, a NumPy scalar if 0-d; raise OverflowError where it left float64."""
     if not np.isfinite(value).all():
         raise OverflowError(f"{name} exceeds the largest float64 ({np.finfo(np.float64).max:.2g}).")
     result: Array = value[()]
     return result
+
+
+def relative_size(difference: Array, reference: Array) -> Array:
+    """Return ||difference|| / ||reference|| over the last two axes; 0 where the difference is exactly 0."""
+    size = np.linalg.norm(difference, axis=(-2, -1))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(size == 0.0, 0.0, size / np.linalg.norm(reference, axis=(-2, -1)))
