@@ -15,3 +15,6 @@ OPTIMISER = 1e-8
 
 TRAINED = 1e-4
 """Relative: trained linear and factored networks at stationarity against the prediction from their head."""
+
+FINITE_DIFFERENCE = 1e-7
+"""Absolute: central differences with step 1e-5 of functions of order one (error about step^2 and eps / step)."""
