@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ramodel.cli.errors import UsageError, did_you_mean, library_errors
+from ramodel.cli.errors import CommandError, UsageError, did_you_mean, library_errors
 from ramodel.cli.output import say, warn
 
 if TYPE_CHECKING:
@@ -69,9 +69,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         code = _run(arguments)
         sys.stdout.flush()
-    except UsageError as error:
+    except CommandError as error:
         warn(str(error))
-        return 2
+        return error.code
     except SystemExit as done:  # tyro, after --help
         return done.code if isinstance(done.code, int) else 0
     except KeyboardInterrupt as interrupt:

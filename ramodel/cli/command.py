@@ -17,6 +17,9 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     ARGUMENTS: ClassVar[dict[str, str]] = {}
     """Names of the library's arguments, and the fields that set them, where the two differ."""
 
+    OPTIONS: ClassVar[dict[str, str]] = {}
+    """Options of fields that cannot be named like them, because Python reserves the word."""
+
     AFTER_INTERRUPT: ClassVar[str] = ""
     """What to tell someone who pressed Ctrl-C, such as how to continue."""
 
@@ -28,6 +31,14 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     def arguments(cls) -> dict[str, str]:
         """Names that an error message may use, and the field each of them stands for."""
         return {**{field: field for field in cls.__struct_fields__}, **cls.ARGUMENTS}
+
+    @classmethod
+    def flag(cls, field: str) -> str:
+        """Return the option that sets `field`; what is on by default has an option that turns it off."""
+        if field in cls.OPTIONS:
+            return cls.OPTIONS[field]
+        is_on = any(info.default is True for info in msgspec.structs.fields(cls) if info.name == field)
+        return ("--no-" if is_on else "--") + field.replace("_", "-")
 
     @classmethod
     def positional(cls) -> set[str]:

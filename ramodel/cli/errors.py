@@ -10,24 +10,21 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ramodel.cli.command import Command
 
-__all__ = ["UsageError", "did_you_mean", "library_errors", "option"]
+__all__ = ["CommandError", "UsageError", "did_you_mean", "library_errors"]
 
 _RAISE = opcode.opmap["RAISE_VARARGS"]
 
 
-class UsageError(Exception):
-    """The command cannot be carried out as it was given; its text is the sentence to print."""
+class CommandError(Exception):
+    """What ends a command: a sentence to print, and an exit code."""
+
+    code = 1
 
 
-def option(field: str) -> str:
-    """Return the option that sets `field`.
+class UsageError(CommandError):
+    """The command cannot be carried out as it was given."""
 
-    Examples
-    --------
-    >>> option("jacobian_decay")
-    '--jacobian-decay'
-    """
-    return "--" + field.replace("_", "-")
+    code = 2
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -47,19 +44,22 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 def library_errors(command: "type[Command]", name: str) -> Iterator[None]:
     """Turn bad arguments that the library refuses, and files it cannot reach, into `UsageError`.
 
+    A FloatingPointError, a computation that left the range of numbers, becomes a `CommandError` with exit code 1.
+
     Only errors that ramodel raises on purpose count: a ValueError that escapes from NumPy, or from an operation in
     ramodel's own code, is a bug and keeps its traceback.
     """
     try:
         yield
-    except (BrokenPipeError, UsageError):
+    except (BrokenPipeError, CommandError):
         raise
     except OSError as error:
         raise UsageError(f"ramodel {name}: {_with_options(_describe(error), command)}") from error
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, FloatingPointError) as error:
         if not _raised_on_purpose(error):
             raise
-        raise UsageError(f"ramodel {name}: {_with_options(str(error), command)}") from error
+        kind = CommandError if isinstance(error, FloatingPointError) else UsageError
+        raise kind(f"ramodel {name}: {_with_options(str(error), command)}") from error
 
 
 def _describe(error: OSError) -> str:
@@ -85,6 +85,10 @@ def _with_options(message: str, command: "type[Command]") -> str:
     text = " ".join(message.split())
     for argument, field in command.arguments().items():
         # A short name such as `m` or `depth` is also a word: it counts only where the sentence opens with it.
+        if field in command.positional():
+            continue
+        # A library says how to set a switch; here that is an option of its own.
+        text = re.sub(rf"\b{argument}=(True|False)\b", command.flag(field), text)
         place = rf"\b{argument}\b" if "_" in argument else rf"^{argument}\b"
-        text = re.sub(place, option(field) if field not in command.positional() else field, text)
+        text = re.sub(place, command.flag(field), text)
     return re.sub(r"^(--[\w-]+)\[(\d+)\]", lambda hit: f"{hit[1]} value {int(hit[2]) + 1}", text)

@@ -1,13 +1,13 @@
 """What commands write: lines, tables for people, JSON for machines."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-__all__ = ["columns", "number", "say", "say_json", "show", "warn"]
+__all__ = ["columns", "number", "pairs", "say", "say_json", "show", "warn"]
 
 _WIDTH_WITHOUT_TERMINAL = 140
 
@@ -29,31 +29,48 @@ def say_json(value: Any) -> None:
     say(msgspec.json.encode(value).decode())
 
 
-def show(*items: "RenderableType") -> None:
-    """Write tables or text for people, as wide as the terminal, or 140 columns where there is none."""
-    for item in items:
-        _console().print(item)
+def show(*items: "RenderableType", gap: bool = False) -> None:
+    """Write tables or text for people, as wide as the terminal, or 140 columns where there is none.
+
+    With `gap`, an empty line stands between items.
+    """
+    console = _console()
+    for place, item in enumerate(items):
+        if gap and place:
+            console.print()
+        console.print(item)
 
 
-def columns(rows: Iterable[Iterable[str]], headings: Iterable[str], *, title: str = "", note: str = "") -> Any:
-    """Return a table of numbers: right-aligned columns under `headings`, `title` above, `note` below."""
+def columns(
+    rows: Iterable[Iterable[str]], headings: Iterable[str], *, title: str = "", note: str = "", left: int = 0
+) -> "RenderableType":
+    """Return a table: the first `left` columns hold words, the others, right-aligned, numbers; `note` stands below."""
     from rich.box import SIMPLE_HEAD
+    from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(
-        box=SIMPLE_HEAD,
-        title=Text(title) if title else None,
-        title_justify="left",
-        title_style="bold",
-        caption=Text(note) if note else None,
-        caption_justify="left",
-    )
-    for heading in headings:
-        table.add_column(Text(heading), justify="right", no_wrap=True)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for place, heading in enumerate(headings):
+        table.add_column(Text(heading), justify="left" if place < left else "right", no_wrap=True)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    return table
+    above = [Text(title, style="bold"), Text()] if title else []
+    below = [Text(), Text(note, style="dim")] if note else []
+    return Group(*above, table, *below)
+
+
+def pairs(lines: Mapping[str, str], *, title: str) -> "RenderableType":
+    """Return a table of names and what they are, a line for each, under a title."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim")
+    for name, value in lines.items():
+        grid.add_row(name.replace("_", " "), Text(value))
+    return Group(Text(title, style="bold"), grid)
 
 
 def number(value: float, digits: int = 6) -> str:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import tyro
 
 from ramodel.cli.command import Command
-from ramodel.cli.errors import UsageError, did_you_mean, option
+from ramodel.cli.errors import UsageError, did_you_mean
 from ramodel.cli.output import say
 
 __all__ = ["parse"]
@@ -99,7 +99,7 @@ def _unknown(words: Sequence[str], command: type[Command], program: str) -> str:
     flag = word.partition("=")[0]
     if not flag.startswith("-"):
         return f"{flag!r} is one word too many; see `{program} --help`."
-    known = [option(field) for field in command.__struct_fields__ if field not in command.positional()]
+    known = [command.flag(field) for field in command.__struct_fields__ if field not in command.positional()]
     return f"{flag} is not an option; " + (
         did_you_mean(flag.replace("_", "-"), [*known, "--help"]) or f"see `{program} --help`."
     )

@@ -6,9 +6,10 @@ import tyro
 
 from ramodel.cli.command import Command
 from ramodel.cli.errors import UsageError
-from ramodel.cli.output import say, say_json, show
+from ramodel.cli.output import pairs, say, say_json, show
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
     from rich.table import Table
 
     from ramodel.statements import Statement
@@ -50,7 +51,7 @@ class Statements(Command, frozen=True, kw_only=True, forbid_unknown_fields=True)
             wanted = {entry.id for entry in chosen}
             say("\n".join([heading, rule, *(row for row in rows if row.split()[1] in wanted)]))
         elif self.ids:
-            show(*map(_card, chosen))
+            show(*map(_card, chosen), gap=True)
         else:
             show(_table(chosen))
         return 0
@@ -62,22 +63,25 @@ def _table(chosen: "list[Statement]") -> "Table":
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("id", "statement", "claim", "origin", "status", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = Table(
+        "id",
+        "statement",
+        "claim",
+        "origin",
+        "status",
+        box=SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
     for entry in chosen:
         status = Text(entry.status, style=_STYLES[entry.status])
         table.add_row(entry.id, entry.title, Text(entry.claim), entry.provenance, status)
     return table
 
 
-def _card(entry: "Statement") -> "Table":
+def _card(entry: "Statement") -> "RenderableType":
     """Return all there is to know of one statement, a line for each thing."""
-    from rich.table import Table
-    from rich.text import Text
-
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="dim")
-    grid.add_column()
-    grid.add_row(Text(entry.id, style="bold"), Text(entry.title, style="bold"))
     lines = {
         "claim": entry.claim,
         "assumes": entry.assumptions,
@@ -86,7 +90,4 @@ def _card(entry: "Statement") -> "Table":
         "sources": ", ".join(entry.sources) or "-",
         "code": entry.code or "-",
     }
-    for label, text in lines.items():
-        grid.add_row(label, Text(text))
-    grid.add_row("")
-    return grid
+    return pairs(lines, title=f"{entry.id} {entry.title}")

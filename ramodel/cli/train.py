@@ -1,0 +1,208 @@
+"""`ramodel train`: one network, trained and saved."""
+
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import msgspec
+
+from ramodel.cli.command import Command
+from ramodel.cli.output import number, pairs, say_json, show
+
+__all__ = ["SUMMARY", "DataChoice", "Train"]
+
+SUMMARY = "summary.json"
+"""File beside the checkpoint: which data it was trained on, and what was reached."""
+
+
+class DataChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which samples: the arguments of `ramodel.nets.load_dataset`, without the folder, which is of this machine."""
+
+    dataset: str
+    labels: tuple[int, ...] | None
+    train_size: int | None
+    test_size: int | None
+    normalise: Literal["mean-norm", "standard", "none"]
+    seed: int
+
+    def load(self, data_folder: Path | None) -> Any:
+        """Return the `ramodel.nets.Dataset`."""
+        from ramodel.nets import load_dataset
+
+        return load_dataset(
+            self.dataset,
+            data_folder=data_folder,
+            classes=self.labels,
+            train_size=self.train_size,
+            test_size=self.test_size,
+            normalise=self.normalise,
+            seed=self.seed,
+        )
+
+
+class Train(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Train one residual network z = W h_L, h_l = h_{l-1} + f_l(h_{l-1}), h_0 = E x, and save it.
+
+    What is minimised is the mean loss plus (lam_E/2)||E||^2 + (lam_J/2) sum ||block weights||^2 + (lam_W/2)||W||^2,
+    with full-batch L-BFGS in float64 by default, to a stationary point: that is where the exact statements hold, and
+    the relative gradient norm reached is printed with the result. ReLU networks do not reach one (their optimum sits
+    on kinks); give them --warmup 200.
+
+    Writes checkpoint.json, the weights (safetensors) and summary.json into --out. Interrupted, the same command
+    continues from the last checkpoint and ends with the same numbers. Measure the network with `ramodel measure`.
+    """
+
+    EXAMPLE: ClassVar[str] = "ramodel train --kind linear --depth 8 --out runs/linear-8"
+    ARGUMENTS: ClassVar[dict[str, str]] = {
+        "name_or_path": "dataset",
+        "data_folder": "data",
+        "classes": "labels",
+        "folder": "out",
+    }
+    AFTER_INTERRUPT: ClassVar[str] = "The same command continues from the last checkpoint."
+
+    out: Path
+    """Folder for checkpoint and summary; made where it is missing."""
+
+    kind: Literal["linear", "factored", "relu", "gelu"] = "linear"
+    """Branch of a block: `linear` J h (Frobenius model), `factored` B A h (nuclear model), else B phi(A h)."""
+
+    width: int = 32
+    """Width d of the hidden states."""
+
+    depth: int = 8
+    """Number of residual blocks L."""
+
+    hidden: int | None = None
+    """Rows of A, for blocks of two matrices; the width by default."""
+
+    skip: bool = True
+    """Leave out the skip connections: the control that must not align."""
+
+    bias: bool = False
+    """Give embedding, blocks and head biases, which are not decayed."""
+
+    embedding: Literal["trained", "fixed", "identity"] = "trained"
+    """Input embedding E: trained, fixed at its random start, or the identity (needs inputs as wide as the network)."""
+
+    embedding_scale: float = 1.0
+    """Initial E has entries of variance scale^2 / fan-in."""
+
+    head_scale: float = 1.0
+    """Initial W has entries of variance scale^2 / fan-in."""
+
+    block_scale: float = 1.0
+    """Initial branches have size scale / depth."""
+
+    initial_identity: float | None = None
+    """Multiple of the identity in the initial branches; by default 0, and 1.2 with --no-skip."""
+
+    optimiser: Literal["lbfgs", "sgd", "adam", "adamw"] = "lbfgs"
+    """Optimiser; `lbfgs` is full-batch and reaches stationarity, `adamw` does not aim at it (decoupled decay)."""
+
+    loss: Literal["cross-entropy", "squared"] = "cross-entropy"
+    """Loss, a mean over samples; `squared` has a factor 1/2 and one-hot targets."""
+
+    jacobian_decay: float = 0.01
+    """Weight decay lam_J of the blocks."""
+
+    head_decay: float = 0.01
+    """Weight decay lam_W of the head."""
+
+    embedding_decay: float = 0.01
+    """Weight decay lam_E of a trained embedding."""
+
+    iterations: int = 5000
+    """Most epochs, or steps of L-BFGS."""
+
+    warmup: int = 0
+    """Epochs of full-batch Adam before L-BFGS."""
+
+    batch_size: int | None = None
+    """Samples in a mini-batch (not for lbfgs); the full training set by default."""
+
+    learning_rate: float = 0.05
+    """Step size of sgd, adam, adamw and of the warm-up."""
+
+    momentum: float = 0.9
+    """Momentum of sgd, from 0 to below 1."""
+
+    schedule: Literal["constant", "cosine"] = "constant"
+    """Step size over time; `cosine` ends at zero."""
+
+    tolerance: float = 1e-6
+    """Relative gradient norm at which to stop: ||grad F|| / (||grad loss|| + ||grad decay||)."""
+
+    time_budget: float | None = None
+    """Seconds after which to stop; no limit by default. A run cut by the clock is not repeatable to the digit."""
+
+    checkpoint_every: int = 500
+    """Iterations between checkpoints."""
+
+    dataset: str = "digits"
+    """`digits` (bundled), a folder of MNIST-family IDX files such as `mnist`, or an .npz file (images, labels)."""
+
+    data: Path | None = None
+    """Data folder, where data sets other than digits are looked for; else the environment variable RAMODEL_DATA."""
+
+    labels: tuple[int, ...] | None = None
+    """Labels to keep, such as 3 5 8; all by default."""
+
+    train_size: int | None = None
+    """Number of training samples; all by default."""
+
+    test_size: int | None = None
+    """Number of test samples; all by default, a fifth where one pool must be split."""
+
+    normalise: Literal["mean-norm", "standard", "none"] = "mean-norm"
+    """Inputs: centred with mean norm 1, each pixel standardised, or as they are."""
+
+    seed: int = 0
+    """Seed of split, initial weights and mini-batches."""
+
+    device: str = "cpu"
+    """Where to compute: `cpu`, or `cuda` for a GPU."""
+
+    resume: bool = True
+    """Start afresh and overwrite the checkpoint in --out."""
+
+    json: bool = False
+    """Print the summary as JSON instead of a table."""
+
+    def run(self) -> int:
+        """Train, save, print what was reached."""
+        from ramodel.checks import writable_folder
+        from ramodel.nets import NetworkConfig, ResidualNetwork, TrainingConfig, train
+
+        folder = writable_folder("out", self.out)
+        choice = DataChoice(**self._shared_with(DataChoice))
+        dataset = choice.load(self.data)
+        sizes = {"inputs": dataset.inputs, "classes": dataset.classes}
+        config = NetworkConfig(**self._shared_with(NetworkConfig), **sizes)
+        training = TrainingConfig(**self._shared_with(TrainingConfig))
+        result = train(
+            ResidualNetwork(config), dataset, training, device=self.device, folder=folder, resume=self.resume
+        )
+        reached = {name: getattr(result, name) for name in result.__struct_fields__ if name != "history"}
+        summary = {"data": choice, "network": config, "training": training, "result": reached}
+        _write(folder / SUMMARY, summary)
+        if self.json:
+            say_json(summary)
+        else:
+            title = f"{self.kind} network, L = {self.depth}, d = {self.width}, on {self.dataset}"
+            lines = {name: value if isinstance(value, str) else _text(value) for name, value in reached.items()}
+            show(pairs({**lines, "saved in": str(folder)}, title=title))
+        return 0
+
+    def _shared_with(self, config: type[msgspec.Struct]) -> dict[str, Any]:
+        """Return the options that are fields of `config` as well."""
+        return {name: getattr(self, name) for name in config.__struct_fields__ if name in self.__struct_fields__}
+
+
+def _write(path: Path, summary: dict[str, Any]) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_bytes(msgspec.json.format(msgspec.json.encode(summary), indent=1))
+    partial.replace(path)
+
+
+def _text(value: float | bool) -> str:
+    return ("yes" if value else "no") if isinstance(value, bool) else number(value)

@@ -1,0 +1,93 @@
+"""`ramodel predict`: the numbers, the JSON, the table, bad input."""
+
+from functools import partial
+
+import mpmath
+import pytest
+
+from tests.tolerances import CLOSED_FORM
+
+KEYS = ["end_to_end", "jacobian", "head", "cost", "log_gain", "step_cv", "depth_exponent", "lower", "upper"]
+
+
+def words(**options):
+    given = {"depth": "8", "jacobian-decay": "0.01", "head-decay": "0.02", "end-to-end": "13.94885 0.1024"} | options
+    return [part for name, value in given.items() for part in (f"--{name}", *value.split())]
+
+
+def test_json_has_exactly_the_agreed_keys(ramodel):
+    found = ramodel("predict", *words(), "--json").json()
+    assert list(found) == ["model", "depth", "rows"]
+    assert (found["model"], found["depth"]) == ("frobenius", 8)
+    assert all(list(row) == KEYS for row in found["rows"])
+    assert [row["end_to_end"] for row in found["rows"]] == [13.94885, 0.1024]
+
+
+def frobenius_law(s, depth, a, b, e):
+    """Return the end-to-end singular value that goes with s, by S2, or S18 where there is an embedding."""
+    if e is None:
+        return mpmath.sqrt(a / b * s * (1 + s)) * (1 + s) ** depth
+    return a / mpmath.sqrt(b * e) * s * (1 + s) ** (depth + 1)
+
+
+@pytest.mark.parametrize("embedding", [None, 0.03])
+def test_frobenius_against_fifty_digits(ramodel, embedding):
+    options = {} if embedding is None else {"embedding-decay": str(embedding)}
+    rows = ramodel("predict", *words(**options), "--json").json()["rows"]
+    with mpmath.workdps(50):
+        a, b = mpmath.mpf(0.01), mpmath.mpf(0.02)
+        e = None if embedding is None else mpmath.mpf(embedding)
+        for row in rows:
+            m = row["end_to_end"]
+            law = partial(lambda m, s: frobenius_law(s, 8, a, b, e) - m, m)
+            s = mpmath.findroot(law, (0, 10), solver="bisect", maxsteps=300, tol=1e-60)
+            assert row["jacobian"] == pytest.approx(float(s), rel=CLOSED_FORM)
+            assert row["head"] == pytest.approx(float(mpmath.sqrt(a / b * s * (1 + s))), rel=CLOSED_FORM)
+            assert row["log_gain"] == pytest.approx(float(8 * mpmath.log1p(s)), rel=CLOSED_FORM)
+            assert row["lower"] <= s <= row["upper"]
+
+
+def test_nuclear_has_a_threshold_and_no_bracket(ramodel):
+    above, below = ramodel("predict", "--model", "nuclear", *words(**{"end-to-end": "13.9 0.5"}), "--json").json()[
+        "rows"
+    ]
+    assert (1 + above["jacobian"]) ** 17 == pytest.approx(13.9**2 / 0.5, rel=20 * CLOSED_FORM)
+    assert above["lower"] == above["upper"] == above["jacobian"]
+    assert below["jacobian"] == 0.0  # sqrt(rho) = 0.71
+
+
+def test_zero_is_legal_and_undefined_numbers_are_null(ramodel):
+    outcome = ramodel("predict", "--model", "nuclear", *words(**{"end-to-end": "0"}), "--json")
+    assert outcome.json()["rows"][0]["jacobian"] == 0.0
+    assert ramodel("predict", "--model", "nuclear", *words(**{"end-to-end": "0"})).code == 0
+
+
+def test_real_depth(ramodel):
+    assert ramodel("predict", *words(depth="2.5"), "--json").json()["depth"] == 2.5
+
+
+def test_table(ramodel):
+    outcome = ramodel("predict", *words())
+    assert (outcome.code, outcome.err) == (0, "")
+    rows = ramodel("predict", *words(), "--json").json()["rows"]
+    for row in rows:
+        assert f"{row['jacobian']:.6g}" in outcome.out
+    assert "Frobenius model, L = 8, jacobian decay 0.01, head decay 0.02" in outcome.out
+    assert max(map(len, outcome.out.splitlines())) <= 140
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"depth": "0"}, "--depth is 0.0; it must be greater than zero."),
+        ({"depth": "nan"}, "--depth is nan; it must be finite."),
+        ({"jacobian-decay": "-0.01"}, "--jacobian-decay is -0.01; it must be greater than zero."),
+        ({"head-decay": "0"}, "--head-decay is 0.0; it must be greater than zero."),
+        ({"embedding-decay": "inf"}, "--embedding-decay is inf; it must be finite."),
+        ({"end-to-end": "1 -2"}, "--end-to-end value 2 is -2.0; every entry must be at least 0."),
+        ({"end-to-end": "inf"}, "--end-to-end value 1 is inf; every entry must be finite."),
+        ({"end-to-end": ""}, "--end-to-end is empty (shape (0,)); it must hold at least one number."),
+    ],
+)
+def test_bad_input(ramodel, options, sentence):
+    assert ramodel("predict", *words(**options)) == (2, "", f"ramodel predict: {sentence}\n")
