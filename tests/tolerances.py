@@ -18,3 +18,7 @@ TRAINED = 1e-4
 
 FINITE_DIFFERENCE = 1e-7
 """Absolute: central differences with step 1e-5 of functions of order one (error about step^2 and eps / step)."""
+
+STATIONARY = 1e-6
+"""Relative: identities of stationary points (S19) on small smooth networks trained by torch's L-BFGS, which stalls near
+1e-8."""
