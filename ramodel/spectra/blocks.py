@@ -94,9 +94,22 @@ def refuse_unmeasurable(model: nn.Module) -> None:
 
 def call_in_float64(module: nn.Module, inputs: Tensor) -> Tensor:
     """Return ``module(inputs)`` with all weights as float64, the module itself untouched and free of gradients."""
-    tensors = {
-        name: tensor.detach().to(torch.float64, copy=True) if tensor.is_floating_point() else tensor.clone()
-        for name, tensor in (*module.named_parameters(), *module.named_buffers())
-    }
     with torch.autocast(inputs.device.type, enabled=False):
-        return torch.func.functional_call(module, tensors, (inputs,))  # type: ignore[no-any-return]
+        # Every place of a tensor once: left to tie weights by itself, torch 2.13 does not put back the parameters of a
+        # submodule that appears under two names.
+        return torch.func.functional_call(  # type: ignore[no-any-return]
+            module, _float64_tensors(module), (inputs,), tie_weights=False
+        )
+
+
+def _float64_tensors(module: nn.Module) -> dict[str, Tensor]:
+    found = {}
+    for prefix, part in module.named_modules():
+        own = (
+            *part.named_parameters(recurse=False, remove_duplicate=False),
+            *part.named_buffers(recurse=False, remove_duplicate=False),
+        )
+        for name, tensor in own:
+            dtype = torch.float64 if tensor.is_floating_point() else tensor.dtype
+            found[f"{prefix}.{name}".lstrip(".")] = tensor.detach().to(dtype, copy=True)
+    return found

@@ -85,7 +85,7 @@ def measure(
         with progress_bar("measuring", depth, show=progress) as bar:
             for layer, block in enumerate(trajectory.blocks):
                 jacobians = block_jacobians(trajectory, layer, points[layer])
-                triplets.append(_triplets_of_batch(jacobians, rank))
+                triplets.append(singular_triplets(jacobians, rank))
                 if keep_jacobians:
                     kept.append(jacobians[:samples].cpu())
                 bar.advance(status=block.name)
@@ -118,11 +118,3 @@ def _variables(prefix: str, item: str, triplets: Triplets) -> _Variables:
         prefix + name: (("layer", item, *inner), part.numpy())
         for (name, inner), part in zip(axes.items(), triplets, strict=True)
     }
-
-
-def _triplets_of_batch(jacobians: Tensor, rank: int) -> Triplets:
-    """Decompose ``[N, d, d]``; once for all where the block is linear and its Jacobian the same everywhere."""
-    if bool((jacobians == jacobians[:1]).all()):
-        once = singular_triplets(jacobians[:1], rank)
-        return Triplets(*(part.expand(len(jacobians), *part.shape[1:]) for part in once))
-    return singular_triplets(jacobians, rank)

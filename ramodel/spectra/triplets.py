@@ -26,7 +26,9 @@ class Triplets(NamedTuple):
 def singular_triplets(matrices: Tensor, rank: int = 12) -> Triplets:
     """Return the `rank` largest singular triplets of every matrix, from a full SVD in float64.
 
-    Inside a cluster of equal singular values the vectors are an arbitrary basis, and so are those of zero values.
+    Inside a cluster of equal singular values the vectors are an arbitrary basis, and so are those of zero values. Where
+    all matrices of the last batch axis are the same to the bit, as the Jacobians of a linear block at many inputs are,
+    one is decomposed for all.
 
     Parameters
     ----------
@@ -52,6 +54,13 @@ def singular_triplets(matrices: Tensor, rank: int = 12) -> Triplets:
     matrices = matrices.detach().to(torch.float64)
     if not bool(torch.isfinite(matrices).all()):
         raise ValueError("matrices holds a number that is not finite; every entry must be finite.")
+    if matrices.ndim > 2 and bool((matrices == matrices[..., :1, :, :]).all()):
+        once = _decomposed(matrices[..., :1, :, :], rank)
+        return Triplets(*(part.expand(*matrices.shape[:-2], *part.shape[matrices.ndim - 2 :]) for part in once))
+    return _decomposed(matrices, rank)
+
+
+def _decomposed(matrices: Tensor, rank: int) -> Triplets:
     columns, values, rows = torch.linalg.svd(matrices, full_matrices=False)
     left, right = columns.mT[..., :rank, :], rows[..., :rank, :]
     pivot = right.abs().argmax(dim=-1, keepdim=True)
