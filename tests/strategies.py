@@ -13,3 +13,17 @@ def orthogonal_matrices(draw, width):
     rng = np.random.default_rng(draw(seeds))
     turn, triangle = np.linalg.qr(rng.normal(size=(width, width)))
     return turn * np.sign(np.diag(triangle))
+
+
+def powers_of_ten(least, greatest):
+    """Positive floats 10^e, e uniform between the two exponents."""
+    return st.floats(least, greatest).map(lambda exponent: 10.0**exponent)
+
+
+@st.composite
+def residual_models(draw, kind, *, depths=None):
+    """Models of class `kind`: decay ratios 1e-12..1e12, depths 1..10^6 (half of them whole), with and without embedding."""
+    depth = draw(powers_of_ten(0, 6) | powers_of_ten(0, 6).map(round) if depths is None else depths)
+    head_decay = draw(powers_of_ten(-6, 2))
+    embedding_decay = draw(st.none() | powers_of_ten(-6, 2))
+    return kind(depth, head_decay * draw(powers_of_ten(-12, 12)), head_decay, embedding_decay)

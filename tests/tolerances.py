@@ -22,3 +22,12 @@ FINITE_DIFFERENCE = 1e-7
 STATIONARY = 1e-6
 """Relative: identities of stationary points (S19) on small smooth networks trained by torch's L-BFGS, which stalls near
 1e-8."""
+
+LAST_DIGITS = 2e-15
+"""Relative: what the docstrings of `ramodel.theory` state for solved singular values (nine rounding errors)."""
+
+ROUNDING = 16 * EPS
+"""Relative, times the condition number: closed forms of a few roundings each, on inputs off by `LAST_DIGITS`."""
+
+MINIMISER = 1e-8
+"""Relative: value of a smooth minimum found by a general minimiser in float64 (its variables: the square root)."""
