@@ -24,6 +24,7 @@ __all__ = ["polish"]
 FLAT = 1e-13  # curvature below this share of the largest one met is rounding: a gauge or flat direction
 ACCEPT = 1e-4  # least share of the predicted decrease, Conn, Gould & Toint, Trust-Region Methods, section 6.1
 GOOD = 0.75  # from here on the model is trusted further out
+FIRST_RADIUS = 0.3  # relative to the point
 REJECTIONS = 8  # rejected steps in a row after which a row has come to an end: the radius has shrunk 4^-8 fold
 
 
@@ -92,7 +93,7 @@ def polish(
     point, state = start.clone(), checked_start(objective, start, tolerance)
     recorder = Recorder(start, state)
     rows = torch.arange(len(start), device=start.device)
-    radius = torch.linalg.vector_norm(start, dim=1).clamp(min=1.0)
+    radius = FIRST_RADIUS * torch.linalg.vector_norm(start, dim=1).clamp(min=1.0)
     rejections = torch.zeros(len(start), dtype=torch.int64, device=start.device)
     evaluations, iteration = 1, 0
     while True:

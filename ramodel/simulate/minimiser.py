@@ -18,8 +18,10 @@ from ramodel.simulate.problem import Problem
 
 __all__ = ["minimise"]
 
-SWITCH = 1e-4  # relative gradient at which Newton takes over; 1e-3 and 1e-5 cost about the same
-LBFGS_SHARE = 0.8  # of the time budget, so that a long descent leaves time for a polish
+SWITCH = 1e-3  # relative gradient at which Newton takes over; 1e-5 costs about the same
+LBFGS_ITERATIONS = 500  # and at the latest here: on badly conditioned problems Newton needs ten times fewer evaluations
+LBFGS_SHARE = 0.5  # of the time budget, for the same reason
+NEWTON_ITERATIONS = 10_000  # no limit in practice: time is
 SAME = 1e-9  # objectives closer than this, relatively, are the same optimum
 BAR_STRIDE = 10  # iterations between two looks at the progress
 
@@ -90,7 +92,7 @@ def minimise(
             points,
             tolerance=max(SWITCH, tolerance),
             time_budget=LBFGS_SHARE * time_budget,
-            max_iterations=1_000_000,
+            max_iterations=LBFGS_ITERATIONS,
             callback=callback,
         )
         left = time_budget - (time.monotonic() - begin)
@@ -99,6 +101,7 @@ def minimise(
             objective.hessian,
             descent.point,
             tolerance=tolerance,
+            max_iterations=NEWTON_ITERATIONS,
             time_budget=left,
             callback=callback,
         )

@@ -21,8 +21,8 @@ from ramodel.simulate.problem import Problem
 
 __all__ = ["UnreducedObjective", "Variables"]
 
-BLOCK_SCALE = 0.5  # norm of the sum of all Jacobians at the start, relative to a random matrix of unit norm
-HEAD_SCALE = 1.0
+BLOCK_SCALE = 0.1  # of the sum of all Jacobians at the start, in units of a random matrix of norm about 2
+HEAD_SCALES = (0.1, 1.0, 0.01, 0.3)  # of the heads and embeddings, start after start, in the same units
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,15 +107,18 @@ class UnreducedObjective:
         return torch.cat(parts, dim=1)
 
     def random_points(self, count: int, seed: int) -> Float[Tensor, "count n"]:
-        """Draw small starts: the head (and the embedding) of norm about 1, all blocks together about half the identity.
+        """Draw random starts with small blocks and heads of several sizes.
 
-        Drawn on the CPU, so that the same seed gives the same starts on every device.
+        Small heads stay on the positive branch and descend fast; large ones can end off it (S15), but find optima of
+        the nuclear model in which more blocks pass the threshold. Drawn on the CPU, so that the same seed gives the
+        same starts on every device.
         """
         generator = torch.Generator().manual_seed(seed)
         points = torch.randn(count, self.size, dtype=torch.float64, generator=generator)
         block = BLOCK_SCALE / (self.depth * math.sqrt(self.width))
         points[:, : self._block_size] *= block ** (1 / self._blocks.matrices)
-        points[:, self._block_size :] *= HEAD_SCALE / math.sqrt(self.width)
+        scales = torch.tensor([HEAD_SCALES[start % len(HEAD_SCALES)] for start in range(count)], dtype=torch.float64)
+        points[:, self._block_size :] *= scales[:, None] / math.sqrt(self.width)
         return points.to(self._decay.device)
 
     def jacobians(self, variables: Variables) -> Float[Tensor, "layers starts d d"]:
