@@ -43,12 +43,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             parser.error(f"there is no proof of {name!r}: choose from {', '.join(known)}{hint}")
     statements = [load(name) for name in known if name in wanted]
     if options.list:
-        print(listing(statements))
+        sys.stdout.write(listing(statements) + "\n")
         return 0
     outcomes = (check(statement.id, step) for statement in statements for step in statement.steps)
     if options.json:
         done = list(outcomes)
-        print(as_json(statements, done))
+        sys.stdout.write(as_json(statements, done) + "\n")
     else:
         done = write_table(statements, outcomes, sys.stdout)
     return 0 if all(outcome.passed for outcome in done) else 1

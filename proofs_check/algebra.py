@@ -62,7 +62,7 @@ class tr(Function):  # type: ignore[misc]  # noqa: N801 - a SymPy function, name
             number, word = term.args_cnc()
             letters = _letters(word)
             least = min(_rotations(letters) + _rotations([T(letter) for letter in reversed(letters)]), key=str)
-            if term == argument and letters == least:
+            if argument == Mul(*least):
                 return None
             total += Mul(*number) * cls(Mul(*least))
         return total

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -12,7 +13,7 @@ from proofs_check.algebra import vanishes
 from proofs_check.evaluation import Point, Where, agree, sample, value
 from proofs_check.step import Road
 
-__all__ = ["POINTS", "Equal", "Example", "Follows", "Tends", "Tried", "distance_margin"]
+__all__ = ["POINTS", "Equal", "Example", "Follows", "Tends", "Tried"]
 
 POINTS = 12
 """Random points at which a claim is evaluated."""
@@ -162,7 +163,7 @@ class Tends:
                 abs(value(self.expression, {**point, self.variable: mpmath.mpf(number)}) - target)
                 for number in self.approach
             ]
-        if any(far <= near for far, near in zip(distances, distances[1:], strict=False)):
+        if any(far <= near for far, near in pairwise(distances)):
             return Road(False, "the distance to the limit does not decrease" + _at(point))
         if not distances[-1] <= self.within:
             return Road(False, f"still {mpmath.nstr(distances[-1], 3)} off" + _at(point))
@@ -243,11 +244,6 @@ class Tried:
             if not margin >= 0:
                 return Road(False, f"a random case misses it by {mpmath.nstr(-margin, 3)}")
         return Road(True)
-
-
-def distance_margin(left: Any, right: Any) -> mpmath.mpf:
-    """Return a number that is not negative iff two values agree to 50 digits: the margin of an equality."""
-    return mpmath.mpf(0) if agree(left, right) else -mpmath.norm(left - right)
 
 
 def _compared(left: Any, right: Any, point: Point) -> Road:

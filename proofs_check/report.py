@@ -9,7 +9,7 @@ from proofs_check.step import Outcome, Statement
 __all__ = ["as_json", "listing", "write_table"]
 
 HEADER = ("id", "step", "method", "time", "result")
-STEP_WIDTH, METHOD_WIDTH = 84, 32
+STEP_WIDTH, METHOD_WIDTH = 84, 31
 ROW = f"{{:<4}} {{:<{STEP_WIDTH}}} {{:<{METHOD_WIDTH}}} {{:>7}}  {{}}"
 
 
@@ -63,10 +63,8 @@ def listing(statements: Iterable[Statement]) -> str:
 
 
 def _row(outcome: Outcome) -> str:
-    if not outcome.passed:
-        result = f"FAILED, {outcome.reason}"
-    else:
-        result = "holds" if outcome.symbolic is None else "proved"
+    success = "holds" if outcome.symbolic is None else "proved"
+    result = success if outcome.passed else f"FAILED, {outcome.reason}"
     cells = (_cut(outcome.step.title, STEP_WIDTH), _cut(outcome.step.claim.method, METHOD_WIDTH))
     return ROW.format(outcome.statement, *cells, f"{outcome.seconds:.2f} s", result)
 

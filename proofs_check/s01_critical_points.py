@@ -1,3 +1,4 @@
+# ruff: noqa: N816 - symbols are named as in the statement
 """S1: every critical point of the Frobenius model is aligned.
 
 F = ell(W A_L ... A_1 X) + (lam_W/2)|W|^2 + (lam_J/2) sum_l |J_l|^2 with A_l = I + J_l, for any differentiable ell.
@@ -7,15 +8,13 @@ U = W A_L ... A_(l+2) is what follows the neighbour. G is the gradient of ell wi
 """
 
 from functools import partial
-from random import Random
 
-import mpmath
 from sympy import Expr, exp, log, sqrt, symbols
 
 from proofs_check.algebra import T, matrices, tr
-from proofs_check.claims import distance_margin
 from proofs_check.critical_point import critical_point, cross_entropy_gradient
 from proofs_check.evaluation import Matrices, Reals, Where
+from proofs_check.known_theorems import spectral_margin, square_root_margin
 from proofs_check.sign import Increasing, Manifest
 from proofs_check.step import Statement, Step
 from proofs_check.writing import StepsOn, quoted
@@ -161,7 +160,7 @@ RANKS = (
         spoilt=lam_J * J - T(U) * G * T(H),
     ),
     on.equal(
-        "cross-entropy is blind to a shift of all logits, so 1^T G = 0 and rank G <= C - 1",
+        "cross-entropy is blind to a shift of all logits: 1^T G = 0, so rank G <= C - 1",
         log(exp(t) * partition) - (label_logit + t),
         log(partition) - label_logit,
         spoilt=log(exp(t) * partition) - label_logit,
@@ -209,7 +208,7 @@ RANKS = (
         spoilt=v - u,
     ),
     on.follows(
-        "rank W = rank (G X^T): lam_W W = -(G X^T) P_L^T, with P_L invertible (and M = W P_L)",
+        "rank W = rank (G X^T), rank M: lam_W W = -(G X^T) P_L^T, P_L invertible, M = W P_L",
         lam_W * W + (G * T(X)) * T(P),
         {in_W: lam_W * W + G * T(P * X)},
         in_W,
@@ -222,34 +221,11 @@ RANKS = (
 root = (sqrt(1 + 4 * kappa) - 1) / 2
 
 
-def spectral_margin(rng: Random, *, eigenvalue_shift: float = 0.0) -> mpmath.mpf:
-    """How well a random symmetric matrix is V diag(e) V^T with V orthogonal."""
-    square = Matrices(D_, D_).draw(rng)
-    matrix = square + square.T
-    eigenvalues, frame = mpmath.eigsy(matrix)
-    rebuilt = frame * mpmath.diag([value + eigenvalue_shift for value in eigenvalues]) * frame.T
-    return distance_margin(matrix, rebuilt) + distance_margin(frame.T * frame, mpmath.eye(D_))
-
-
-def square_root_margin(rng: Random, *, sign: int = 1) -> mpmath.mpf:
-    """How well Newton's iteration from I finds the square root that the spectrum gives."""
-    square = Matrices(D_, D_).draw(rng)
-    matrix = mpmath.eye(D_) + square.T * square
-    eigenvalues, frame = mpmath.eigsy(matrix)
-    eigenvalues[0] = sign * mpmath.sqrt(eigenvalues[0])
-    for i in range(1, D_):
-        eigenvalues[i] = mpmath.sqrt(eigenvalues[i])
-    iterate = mpmath.eye(D_)
-    for _ in range(14):
-        iterate = (iterate + matrix * mpmath.inverse(iterate)) / 2
-    return distance_margin(iterate, frame * mpmath.diag(list(eigenvalues)) * frame.T)
-
-
 BRANCH = (
     quoted(
         "spectral theorem: J_l = J_l^T has an orthonormal frame of eigenvectors",
         "a real symmetric matrix is V diag(e) V^T with V orthogonal",
-        "Horn & Johnson 2013, thm 4.1.5",
+        "HornJohnson2013 4.1.5",
         spectral_margin,
         spoilt=partial(spectral_margin, eigenvalue_shift=0.125),
     ),
@@ -260,7 +236,7 @@ BRANCH = (
         spoilt=j**2 - j - kappa,
     ),
     on.exceeds(
-        "j_+ > 0 where kappa > 0, so the other root breaks 1 + j > 0: sqrt(1 + 4 kappa) > 1",
+        "j_+ > 0, as sqrt(1 + 4 kappa) > 1, and the other root breaks 1 + j > 0",
         sqrt(1 + 4 * kappa),
         1,
         Increasing(lambda y: y**2, Manifest()),
@@ -280,9 +256,9 @@ BRANCH = (
         spoilt=(2 * J + 1) ** 2 - 1 - 2 * T(W) * W / rho,
     ),
     quoted(
-        "one positive definite square root: J_l = ((I + 4 W^T W / rho)^(1/2) - I)/2 for every l",
+        "the positive root is unique: J_l = ((I + 4 W^T W / rho)^(1/2) - I)/2 for every l",
         "a positive definite matrix has exactly one positive definite square root",
-        "Horn & Johnson 2013, thm 7.2.6",
+        "HornJohnson2013 7.2.6",
         square_root_margin,
         spoilt=partial(square_root_margin, sign=-1),
     ),

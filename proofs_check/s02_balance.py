@@ -28,7 +28,7 @@ slope = 1 + (2 * L + 2) * s
 
 STEPS = (
     on.follows(
-        "M^T M = rho P_L J (I + J) P_L: M = W P_L, P_L = (I + J)^L symmetric, W^T W = rho J (I + J)",
+        "M = W P_L, P_L = P_L^T, W^T W = rho J (I + J): M^T M = rho P_L J (I + J) P_L",
         T(W * Y) * W * Y - rho * Y * J * (1 + J) * Y,
         {balance: T(W) * W - rho * J * (1 + J), symmetric: T(Y) - Y},
         T(Y) * balance * Y + symmetric * rho * J * (1 + J) * Y,
@@ -72,7 +72,7 @@ STEPS = (
     ),
     on.exceeds("s increases strictly in m", 2 * (1 + s) / slope, 0, spoilt=2),
     on.exceeds(
-        "s decreases strictly in L at fixed m: dT/dL > 0, and ds/dL = -(dT/dL)/(dT/ds)",
+        "s decreases strictly in L at fixed m: ds/dL = -(dT/dL)/(dT/ds), dT/dL > 0",
         Derivative(gain, L),
         0,
         spoilt=2 * gain * s,

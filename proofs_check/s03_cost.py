@@ -1,3 +1,4 @@
+# ruff: noqa: N816 - symbols are named as in the statement
 """S3: the least decay that realises an end-to-end map M is sum_k c_L(m_k), c_L(m) = lam_J (s + (L+1) s^2).
 
 The matrix part rests on the inequalities of Horn and Weyl, which are quoted; the scalar part is proved here, for any
@@ -10,7 +11,8 @@ from random import Random
 import mpmath
 from sympy import Derivative, exp, log, symbols
 
-from proofs_check.evaluation import DIGITS, Matrices, Reals
+from proofs_check.evaluation import Matrices, Reals
+from proofs_check.known_theorems import horn_margin, majorisation_margin, singular_values, weyl_margin
 from proofs_check.s02_balance import L, gain, rho, s, slope
 from proofs_check.sign import Divided, FromZero
 from proofs_check.step import Statement
@@ -30,44 +32,7 @@ cost = lam_J * (s + (L + 1) * s**2)
 rate = 2 * s * (1 + s) / slope
 """ds/d ln m of S2."""
 
-# --- The quoted inequalities, tried on random matrices -----------------------------------------------------------
-
 SIZE, BLOCKS = 3, 3
-
-
-def singular_values(matrix: mpmath.matrix) -> list[mpmath.mpf]:
-    """Singular values, the largest first."""
-    return sorted(mpmath.svd(matrix, compute_uv=False), reverse=True)
-
-
-def weyl_margin(rng: Random, *, strength: int = 1) -> mpmath.mpf:
-    """Least of 1 + sigma_k(J) - sigma_k(I + J); `strength` 2 halves sigma_k(J)."""
-    block = Matrices(SIZE, SIZE).draw(rng)
-    own, shifted = singular_values(block), singular_values(mpmath.eye(SIZE) + block)
-    return min(1 + small / strength - large for small, large in zip(own, shifted, strict=True))
-
-
-def horn_margin(rng: Random, *, each: bool = False) -> mpmath.mpf:
-    """Least of prod_(k<=r) sigma_k(A) sigma_k(B) - prod_(k<=r) sigma_k(A B); with `each`, of the single factors."""
-    left, right = Matrices(2, SIZE).draw(rng), Matrices(SIZE, SIZE).draw(rng)
-    pairs = list(zip(singular_values(left), singular_values(right), strict=False))
-    product = singular_values(left * right)
-    if each:
-        return min(a * b - c for (a, b), c in zip(pairs, product, strict=True))
-    return (
-        min(mpmath.fprod(a * b for a, b in pairs[:r]) - mpmath.fprod(product[:r]) for r in range(1, len(product) + 1))
-        + mpmath.mpf(10) ** -DIGITS
-    )
-
-
-def majorisation_margin(rng: Random, *, increasing: bool = True) -> mpmath.mpf:
-    """sum_k f(b_k) - sum_k f(a_k) for f increasing and convex, where the sums of a's first terms are the smaller."""
-    upper = sorted((Reals(-2, 2).draw(rng) for _ in range(4)), reverse=True)
-    share = Reals(0.1, 0.4).draw(rng)
-    mixed = [(1 - share) * a + share * b for a, b in zip(upper, reversed(upper), strict=True)]
-    lower = [number - Reals(0.1, 0.5).draw(rng) for number in sorted(mixed, reverse=True)]
-    sign = 1 if increasing else -1
-    return sum((mpmath.exp(sign * b) - mpmath.exp(sign * a) for a, b in zip(lower, upper, strict=True)), mpmath.mpf(0))
 
 
 def scalar_cost(m: mpmath.mpf) -> mpmath.mpf:
@@ -96,13 +61,13 @@ def factorisation_margin(rng: Random, *, excess: float = 1.0) -> mpmath.mpf:
 
 SCALAR = (
     on.equal(
-        "slope of lam_W m^2 (1 + s)^(-2L) + lam_J L s^2 in s: it vanishes where S2 holds",
+        "slope in s of lam_W m^2 (1 + s)^(-2L) + lam_J L s^2: it vanishes where S2 holds",
         Derivative(decay, s),
         2 * lam_J * L * (1 + s) ** (-2 * L - 1) * (gain - T),
         spoilt=Derivative(decay * (1 + s), s),
     ),
     on.exceeds(
-        "the slope has the sign of s (1 + s)^(2L+1) - T, which increases: S2 is the minimum",
+        "its sign is that of s (1 + s)^(2L+1) - T, which increases: S2 is the minimum",
         Derivative(gain, s),
         0,
         spoilt=2 * (1 + s) ** (2 * L) * slope,
@@ -114,7 +79,7 @@ SCALAR = (
         spoilt=decay.subs(T, gain * (1 + s)),
     ),
     on.equal(
-        "the aligned structure of S1(d) attains it: lam_W w^2 + lam_J L s^2 with w^2 = rho s (1 + s)",
+        "S1(d) attains it: lam_W w^2 + lam_J L s^2 with w^2 = rho s (1 + s)",
         lam_W * rho * s * (1 + s) + lam_W * rho * L * s**2,
         cost.subs(lam_J, rho * lam_W),
         spoilt=lam_W * rho * s * (1 + s) + lam_W * rho * (L + 1) * s**2,
@@ -143,14 +108,14 @@ UNEQUAL_LAYERS = (
         spoilt=4 * exp(2 * t),
     ),
     on.exceeds(
-        "so (x - 1)^2 exceeds its tangent in ln x at y >= 1: for x > y, x = y (1 + p)",
+        "so (x - 1)^2 exceeds its tangent in ln x at y > 1: for x = y (1 + p)",
         (y * (1 + p) - 1) ** 2,
         (y - 1) ** 2 + 2 * y * (y - 1) * log(1 + p),
         FromZero(p),
         spoilt=(y - 1) ** 2 + 2 * y**2 * log(1 + p),
     ),
     on.exceeds(
-        "and for x < y, x = y/(1 + p); at ln y = mean of ln (1 + s_l) it sums to the cost of equal layers",
+        "and for x = y/(1 + p): summed at ln y = mean ln x_l, equal layers cost least",
         (y / (1 + p) - 1) ** 2,
         (y - 1) ** 2 - 2 * y * (y - 1) * log(1 + p),
         FromZero(p),
@@ -162,21 +127,21 @@ MATRICES = (
     quoted(
         "Weyl: sigma_k(I + J) <= 1 + sigma_k(J)",
         "sigma_k(A + B) <= sigma_k(A) + |B|_2",
-        "Horn & Johnson 1991, thm 3.3.16",
+        "HornJohnson1991 3.3.16",
         weyl_margin,
         spoilt=partial(weyl_margin, strength=2),
     ),
     quoted(
         "Horn: prod_(k<=r) sigma_k(M) <= prod_(k<=r) sigma_k(W) prod_l (1 + sigma_k(J_l))",
         "prod_(k<=r) sigma_k(A B) <= prod_(k<=r) sigma_k(A) sigma_k(B)",
-        "Horn & Johnson 1991, thm 3.3.4",
+        "HornJohnson1991 3.3.4",
         horn_margin,
         spoilt=partial(horn_margin, each=True),
     ),
     quoted(
-        "weak log-majorisation: sum_k c_L(m_k) <= sum_k c_L(w_k prod_l (1 + sigma_k(J_l)))",
+        "so sum_k c_L(m_k) <= sum_k c_L(w_k prod_l (1 + sigma_k(J_l)))",
         "weak majorisation is kept by sums of an increasing convex function",
-        "Horn & Johnson 1991, thm 3.3.13",
+        "MarshallOlkin2011 4.B.2",
         majorisation_margin,
         spoilt=partial(majorisation_margin, increasing=False),
     ),

@@ -1,7 +1,7 @@
 """S4: how s falls with depth at fixed T = m^2/rho: bounds by Lambert's W, the exponent, their limits.
 
 W0 is the inverse of y e^y on y >= 0. x = ln(1 + s) is the log-gain of a block; the depth L is any positive real.
-Limits are taken along curves on which L is explicit: s as a small number with L solved from S2, or v = W0(nT), n = 2L+1.
+Limits are taken along curves on which L is explicit: in s, with L solved from S2, or in v = W0(nT), n = 2L+1.
 """
 
 from sympy import Derivative, Expr, LambertW, Rational, asinh, cosh, exp, log, oo, sinh, sqrt, symbols
@@ -96,13 +96,13 @@ widest = LambertW(LARGEST_T * nu.subs(L, LEAST_DEPTH)) / nu.subs(L, LEAST_DEPTH)
 
 WIDTH = (
     on.equal(
-        "omega falls in nu at fixed T: omega e^(nu omega) = T gives d omega/d nu = -omega^2/(1 + nu omega)",
+        "omega falls in nu at fixed T: d omega/d nu = -omega^2/(1 + nu omega)",
         -Derivative(log(omega) + z * omega, z) / Derivative(log(omega) + z * omega, omega),
         -(omega**2) / (1 + z * omega),
         spoilt=Derivative(log(omega) + z * omega, z) / Derivative(log(omega) + z * omega, omega),
     ),
     on.equal(
-        "d/dy of ln ((e^(2 sinh y) - 1)/(e^(2y) - 1)): it has the sign of sinh(2y) e^(-y) + e^(-2 sinh y) - 1",
+        "d/dy ln (upper/lower), omega = 2 sinh y: sign of sinh(2y) e^(-y) + e^(-2 sinh y) - 1",
         Derivative(log((exp(2 * sinh(y)) - 1) / (exp(2 * y) - 1)), y),
         (sinh(2 * y) * exp(-y) + exp(-2 * sinh(y)) - 1) / ((1 - exp(-2 * sinh(y))) * exp(-y) * sinh(y)),
         spoilt=Derivative(log((exp(2 * sinh(y)) - 1) / (exp(y) - 1)), y),
@@ -147,7 +147,7 @@ depth_at = (log(T / s) / log(1 + s) - 1) / 2
 
 EXPONENT = (
     on.equal(
-        "d ln s/d ln L = -2L (1+s) ln(1+s)/(1 + (2L+2) s), from ln T = ln s + (2L+1) ln(1+s)",
+        "d ln s/d ln L = -2L (1+s) ln(1+s)/(1 + (2L+2) s) at fixed T",
         -L * Derivative(level, L) / (s * Derivative(level, s)),
         exponent,
         spoilt=-Derivative(level, L) / (s * Derivative(level, s)),
@@ -193,12 +193,12 @@ BOUNDS = (("below", v / n_v), ("above", exp(v / n_v) - 1))
 
 
 def half_cost(gained: Expr) -> Expr:
-    """c_L/2 per lam_J."""
+    """Return c_L/2 per lam_J."""
     return (gained + (L_v + 1) * gained**2) / 2
 
 
 def deep_law(w: Expr) -> Expr:
-    """The limit claimed for c_L/2 per lam_J, with w = W0(2LT)."""
+    """Return what c_L/2 per lam_J is claimed to approach, with w = W0(2LT)."""
     return w * (w + 2) / (8 * L_v)
 
 

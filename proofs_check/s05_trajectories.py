@@ -1,13 +1,14 @@
+# ruff: noqa: E741, N816 - symbols are named as in the statement
 """S5: trajectories of equal symmetric blocks, when they are lines, and how unequal their steps then are.
 
 P and Q are the projectors on two eigenspaces of J with eigenvalues p and q; the terms of further eigenspaces are
 alike. On a line the steps grow by r = 1 + s from one to the next, and a = L ln r.
 """
 
-from sympy import Derivative, Expr, Sum, cosh, coth, exp, oo, sinh, symbols, tanh
+from sympy import Derivative, Expr, Sum, cosh, coth, exp, sinh, symbols, tanh
 
 from proofs_check.algebra import T, matrices
-from proofs_check.evaluation import Integers, Matrices, Reals
+from proofs_check.evaluation import Integers, Matrices, Reals, Where
 from proofs_check.sign import Divided, FromZero
 from proofs_check.step import Statement
 from proofs_check.writing import StepsOn
@@ -18,16 +19,19 @@ s, z = symbols("s z", real=True)
 """Eigenvalues of J, of either sign."""
 
 ratio = symbols("ratio", real=True)
-J, P, Q, x, v, w = matrices("J P Q x v w")
-in_P, in_Q, in_PQ, in_QP, in_v, in_w, unit, orthogonal, parallel = matrices(
-    "in_P in_Q in_PQ in_QP in_v in_w unit orthogonal parallel"
-)
-on = StepsOn(
-    {r: Reals(1.001, 8), a: Reals(1e-3, 20), u: Reals(1e-3, 20), q: Reals(1e-3, 20)}
-    | {l: Integers(1, 20), L: Integers(2, 40), s: Reals(-0.9, 3), z: Reals(-0.9, 3), ratio: Reals(-2, 4)}
-    | dict.fromkeys((J, P, Q), Matrices(3, 3))
-    | dict.fromkeys((x, v, w), Matrices(3, 1))
-)
+J, P, Q, x, v = matrices("J P Q x v")
+in_P, in_Q, in_PQ, in_QP, in_v, parallel = matrices("in_P in_Q in_PQ in_QP in_v parallel")
+WHERE: Where = {
+    r: Reals(1.001, 8),
+    l: Integers(1, 20),
+    L: Integers(2, 40),
+    ratio: Reals(-2, 4),
+    **dict.fromkeys((a, u, q), Reals(1e-3, 20)),
+    **dict.fromkeys((s, z), Reals(-0.9, 3)),
+    **dict.fromkeys((J, P, Q), Matrices(3, 3)),
+    **dict.fromkeys((x, v), Matrices(3, 1)),
+}
+on = StepsOn(WHERE)
 
 # --- The states ---------------------------------------------------------------------------------------------------
 
@@ -36,14 +40,14 @@ SPECTRUM = {in_P: P * P - P, in_Q: Q * Q - Q, in_PQ: P * Q, in_QP: Q * P}
 
 
 def passed(blocks: Expr) -> Expr:
-    """I + ((1+s)^l - 1) P + ((1+z)^l - 1) Q, the map of l blocks."""
+    """Return I + ((1+s)^l - 1) P + ((1+z)^l - 1) Q, the map of l blocks."""
     return 1 + ((1 + s) ** blocks - 1) * P + ((1 + z) ** blocks - 1) * Q
 
 
 P_coefficient, Q_coefficient = (1 + s) ** l - 1, (1 + z) ** l - 1
 STATES = (
     on.follows(
-        "h_l = x + sum_k ((1+s_k)^l - 1) v_k v_k^T x: one more block, (I + sP + zQ), raises l by one",
+        "h_l = x + sum_k ((1+s_k)^l - 1) v_k v_k^T x, by induction: one more block",
         (1 + s * P + z * Q) * passed(l) - passed(l) - (s * P + z * Q + s * P_coefficient * P + z * Q_coefficient * Q),
         SPECTRUM,
         s * P_coefficient * in_P + z * Q_coefficient * in_Q + s * Q_coefficient * in_PQ + z * P_coefficient * in_QP,
@@ -61,21 +65,21 @@ STATES = (
 
 LINES = (
     on.follows(
-        "on a line: J y = s y for the first step y = J x makes the next step (I + J) y = (1+s) y, and so on",
+        "on a line if J y = s y, y = J x the first step: the next is (I + J) y = (1+s) y",
         (1 + J) * J * x - (1 + s) * J * x,
         {parallel: J * J * x - s * J * x},
         parallel,
         spoilt=(1 + J) * J * x - s * J * x,
     ),
     on.follows(
-        "only then: a second step (I + J) y = ratio y along the first makes y an eigenvector, s = ratio - 1",
+        "only then: (I + J) y = ratio y makes y an eigenvector, s = ratio - 1",
         J * J * x - (ratio - 1) * J * x,
         {parallel: (1 + J) * J * x - ratio * J * x},
         parallel,
         spoilt=J * J * x - ratio * J * x,
     ),
     on.follows(
-        "J x with eigenvalue s: the component of x along every other v_k with z = s_k not 0 or s vanishes",
+        "then v_k^T x = 0 for every other eigenvalue z = s_k, neither 0 nor s",
         z * (z - s) * T(v) * x,
         {parallel: J * J * x - s * J * x, in_v: T(v) * J - z * T(v)},
         T(v) * parallel - in_v * J * x - (z - s) * in_v * x,
@@ -91,7 +95,7 @@ squared_cv = L * tanh(a / (2 * L)) * coth(a / 2) - 1
 
 
 def raised(total: Expr) -> Expr:
-    """Difference that one more step makes."""
+    """Return the difference that one more step makes."""
     return total.subs(L, L + 1) - total
 
 
@@ -103,7 +107,7 @@ STEPS_ON_A_LINE = (
         spoilt=raised(first_sum * r),
     ),
     on.equal(
-        "their squares sum to (r^(2L) - 1)/(r^2 - 1): one more step adds r^(2L) (and 1 at L = 1)",
+        "squares sum to (r^(2L) - 1)/(r^2 - 1): one more step adds r^(2L) (and 1 at L = 1)",
         raised(second_sum),
         r ** (2 * L),
         spoilt=raised(first_sum),
@@ -115,13 +119,13 @@ STEPS_ON_A_LINE = (
         spoilt=Sum((1 + u) ** l, (l, 1, L)),
     ),
     on.equal(
-        "CV^2 = L sum r^(2l)/(sum r^l)^2 - 1 = L tanh(a/2L) coth(a/2) - 1 with a = L ln r",
+        "CV^2 = L sum r^(2l)/(sum r^l)^2 - 1 = L tanh(a/2L) coth(a/2) - 1, a = L ln r",
         (L * second_sum / first_sum**2 - 1).subs(r, exp(a / L)),
         squared_cv,
         spoilt=(L * second_sum / first_sum**2 - 1).subs(r, exp(2 * a / L)),
     ),
     on.equal(
-        "it is (a/2) coth(a/2) tanh(q)/q - 1 with q = a/2L, so its growth in L is the fall of tanh(q)/q",
+        "it is (a/2) coth(a/2) tanh(q)/q - 1 with q = a/2L",
         squared_cv.subs(a, 2 * L * q),
         (a / 2 * coth(a / 2) * tanh(q) / q - 1).subs(a, 2 * L * q),
         spoilt=squared_cv.subs(a, L * q),

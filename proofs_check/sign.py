@@ -38,7 +38,9 @@ __all__ = ["Argument", "Divided", "Exceeds", "FromZero", "Increasing", "Manifest
 class Argument(Protocol):
     """A way to prove that one expression exceeds another."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """The argument in a few words."""
 
     def proves(self, greater: Expr, smaller: Expr, strict: bool) -> bool:
         """Whether greater > smaller follows (>= unless `strict`)."""
@@ -157,8 +159,8 @@ class Increasing:
         argument = Dummy("y", positive=True)
         domain = all(Manifest().proves(side, S.Zero, True) for side in (greater, smaller))
         rises = Manifest().proves(diff(self.function(argument), argument), S.Zero, True)
-        images = (_without_lambert(self.function(side)) for side in (greater, smaller))
-        return domain and rises and self.then.proves(*images, strict)
+        above, below = (_without_lambert(self.function(side)) for side in (greater, smaller))
+        return domain and rises and self.then.proves(above, below, strict)
 
 
 @dataclass(frozen=True)
