@@ -13,8 +13,9 @@ from ramodel.checks import writable_folder
 from ramodel.nets.checkpoints import TrainingRecord
 from ramodel.nets.datasets import Dataset
 from ramodel.nets.first_order import descend_first_order
+from ramodel.nets.losses import mean_loss
 from ramodel.nets.network import ResidualNetwork
-from ramodel.nets.objective import TrainingObjective, mean_loss
+from ramodel.nets.objective import TrainingObjective
 from ramodel.nets.quasi_newton import descend_quasi_newton
 from ramodel.nets.run import Run
 from ramodel.nets.training_config import TrainingConfig
@@ -117,6 +118,8 @@ def train(
         run = Run(network, objective, config, dataset, target, bar)
         if resume:
             run.resume()
+        if not run.history:
+            run.look(0)
         if config.optimiser != "lbfgs":
             descend_first_order(run, config.optimiser, config.iterations)
         else:

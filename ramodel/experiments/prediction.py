@@ -1,0 +1,100 @@
+"""What the theory predicts for a network of the linear kinds, from its head alone and from its end-to-end map."""
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ramodel.nets import ResidualNetwork
+from ramodel.theory import FrobeniusModel, NuclearModel, ResidualModel, trajectory
+
+__all__ = ["model_of", "predict_network"]
+
+
+def model_of(kind: str, depth: int, jacobian_decay: float, head_decay: float, embedding_decay: float) -> ResidualModel:
+    """Return the provable model that a network of this kind is an instance of.
+
+    Raises
+    ------
+    ValueError
+        If the kind is not "linear" or "factored".
+    """
+    if kind == "linear":
+        return FrobeniusModel(depth, jacobian_decay, head_decay, embedding_decay)
+    if kind == "factored":
+        return NuclearModel(depth, jacobian_decay, head_decay, embedding_decay)
+    raise ValueError(f"kind is {kind!r}; only 'linear' and 'factored' networks are instances of the provable model.")
+
+
+def predict_network(network: ResidualNetwork, model: ResidualModel, points: NDArray[np.float64], ranks: int) -> xr.Dataset:
+    """Confront one linear or factored network with `model`.
+
+    Parameters
+    ----------
+    network
+        Of kind "linear" or "factored", with skips and a trained embedding.
+    model
+        From `model_of`.
+    points
+        Inputs [n, d_in] whose trajectories are predicted.
+    ranks
+        Length of the axis rank; the theory predicts zero beyond the rank of the head.
+
+    Returns
+    -------
+    xarray.Dataset
+        Over the axis rank: `predicted_singular_value` (from the head alone: S1, S6), `end_to_end_singular_value` (m_k)
+        and `balanced_singular_value` (from m_k: S18). Scalars: `balance_error` (S1b), `layer_spread` (S1d),
+        `trajectory_error` (S5), `reduced_cost_error` (S3, S18).
+    """
+    jacobians = network.jacobians().detach().double().cpu().numpy()
+    head = network.head.weight.detach().double().cpu().numpy()
+    embedding = network.embedding.weight.detach().double().cpu().numpy()
+    rank = min(head.shape)
+
+    end_to_end = head.copy()
+    for jacobian in jacobians[::-1]:
+        end_to_end = end_to_end + end_to_end @ jacobian
+    m = np.linalg.svd(end_to_end @ embedding, compute_uv=False)[:rank]
+    _, w, v_rows = np.linalg.svd(head, full_matrices=False)
+
+    start = points @ embedding.T
+    predicted_path = trajectory(start, v_rows.T, model.from_head(w), depth=len(jacobians))
+    path = _walk(start, jacobians)
+    travelled = np.linalg.norm(path[-1] - path[0], axis=-1)
+    strayed = np.linalg.norm(path - predicted_path, axis=-1).max(axis=0)
+
+    mean = jacobians.mean(axis=0)
+    spread = np.linalg.norm(jacobians - mean, axis=(1, 2)).max() / np.linalg.norm(mean)
+    least = float(np.sum(model.cost(m)))
+    padding = (0, ranks - rank)
+    return xr.Dataset(
+        {
+            "predicted_singular_value": ("rank", np.pad(model.from_head(w), padding)),
+            "end_to_end_singular_value": ("rank", np.pad(m, padding)),
+            "balanced_singular_value": ("rank", np.pad(model.jacobian_singular_value(m), padding)),
+            "balance_error": model.balance_error(jacobians, head),
+            "layer_spread": spread,
+            "trajectory_error": np.median(strayed / travelled),
+            "reduced_cost_error": abs(_decay_terms(network, model) / least - 1.0),
+        }
+    )
+
+
+def _decay_terms(network: ResidualNetwork, model: ResidualModel) -> float:
+    """Return lam_W |W|^2 + lam_J sum over all block weights + lam_E |E|^2, which S3 and S18 bound from below."""
+    assert model.embedding_decay is not None
+    blocks = sum(_squared_norm(parameter) for parameter in network.blocks.parameters())
+    head, embedding = _squared_norm(network.head.weight), _squared_norm(network.embedding.weight)
+    return model.head_decay * head + model.jacobian_decay * blocks + model.embedding_decay * embedding
+
+
+def _squared_norm(parameter: Tensor) -> float:
+    return float(parameter.detach().double().square().sum())
+
+
+def _walk(start: NDArray[np.float64], jacobians: NDArray[np.float64]) -> NDArray[np.float64]:
+    path = [start]
+    for jacobian in jacobians:
+        path.append(path[-1] + path[-1] @ jacobian.T)
+    return np.stack(path)

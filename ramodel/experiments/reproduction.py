@@ -1,0 +1,274 @@
+"""The main job: train, measure and confront a whole plan of cells; interrupted and restarted, it continues."""
+
+import os
+import platform
+import time
+from collections.abc import Iterator, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import joblib
+import msgspec
+import torch
+import xarray as xr
+from threadpoolctl import threadpool_limits
+
+from ramodel.checks import integer, writable_folder
+from ramodel.comparison import Comparison
+from ramodel.experiments.cell import Cell, run_cell
+from ramodel.experiments.claims import Arm, NetworkKind
+from ramodel.experiments.confront import DepthRow, confront, depth_rows
+from ramodel.experiments.simulations import Simulations, confront_simulations, run_simulations
+from ramodel.experiments.store import CellStore, write_atomically, write_tree
+from ramodel.progress import progress_bar
+
+__all__ = ["FULL", "QUICK", "Plan", "Reproduction", "cells_of", "reproduce"]
+
+Job = Cell | Simulations
+
+_KINDS: tuple[NetworkKind, ...] = ("linear", "factored", "gelu", "relu")
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a run trains and measures.
+
+    Parameters
+    ----------
+    dataset, train_size, test_size
+        Data of every cell.
+    depths, width
+        Of the networks.
+    seeds
+        Number of trained networks of each kind and depth.
+    no_skip_depths
+        Depths at which nonlinear networks without skips are tried; linear ones are trained at all `depths`.
+    sgd_depths
+        Depths of the linear networks trained by mini-batches.
+    tolerance, iterations
+        Where full-batch training stops.
+    decay
+        lam_J = lam_W = lam_E.
+    seed
+        Root seed.
+    """
+
+    dataset: str = "digits"
+    train_size: int = 1000
+    test_size: int = 500
+    depths: tuple[int, ...] = (4, 8, 16, 32)
+    width: int = 32
+    seeds: int = 3
+    no_skip_depths: tuple[int, ...] = (4, 8)
+    sgd_depths: tuple[int, ...] = (8,)
+    tolerance: float = 1e-7
+    iterations: int = 2000
+    decay: float = 1e-2
+    inputs: int = 20
+    seed: int = 0
+
+
+FULL = Plan()
+"""About three minutes on two cores."""
+
+QUICK = Plan(train_size=500, test_size=300, depths=(4, 8, 16), width=24, seeds=1, no_skip_depths=(4,), sgd_depths=(8,))
+"""Under forty seconds on two cores."""
+
+
+class Reproduction(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run gave: where it is, every comparison, what was reached at each depth, and what failed."""
+
+    folder: Path
+    plan: Plan
+    comparisons: tuple[Comparison, ...]
+    rows: tuple[DepthRow, ...]
+    failures: dict[str, str]
+    seconds: float
+
+    @property
+    def measurements(self) -> Path:
+        """The netCDF file with all measurements."""
+        return self.folder / "measurements.nc"
+
+    @property
+    def exit_code(self) -> int:
+        """0 if nothing failed and every claim that the theory proves holds; an empirical miss is a result, not 1."""
+        proven = (row for row in self.comparisons if row.kind != "empirical")
+        return int(bool(self.failures) or any(row.verdict != "holds" for row in proven))
+
+
+def cells_of(plan: Plan) -> list[Cell]:
+    """Return every cell of a plan, the longest first."""
+
+    def cell(kind: NetworkKind, arm: Arm, depth: int, seed: int) -> Cell:
+        return Cell(
+            kind=kind,
+            arm=arm,
+            depth=depth,
+            seed=plan.seed + seed,
+            width=plan.width,
+            dataset=plan.dataset,
+            train_size=plan.train_size,
+            test_size=plan.test_size,
+            jacobian_decay=plan.decay,
+            head_decay=plan.decay,
+            embedding_decay=plan.decay,
+            tolerance=plan.tolerance,
+            iterations=plan.iterations,
+            inputs=plan.inputs,
+        )
+
+    cells = [
+        cell(kind, "trained", depth, seed) for kind in _KINDS for depth in plan.depths for seed in range(plan.seeds)
+    ]
+    cells += [cell(kind, "untrained", depth, 0) for kind in _KINDS for depth in plan.depths]
+    cells += [cell("linear", "no-skip", depth, 0) for depth in plan.depths]
+    cells += [cell(kind, "no-skip", depth, 0) for kind in _KINDS[1:] for depth in plan.no_skip_depths]
+    cells += [cell("linear", "sgd", depth, 0) for depth in plan.sgd_depths]
+    return sorted(cells, key=lambda one: -_expected_cost(one))
+
+
+def reproduce(
+    out: str | os.PathLike[str],
+    *,
+    plan: Plan = FULL,
+    jobs: int | None = None,
+    data_folder: Path | None = None,
+    progress: bool = True,
+) -> Reproduction:
+    """Run the main job into the folder `out`: predict, simulate, train, measure, confront.
+
+    Every finished cell is kept in ``out/cells``; a run that was interrupted, however, continues from there and ends
+    with the same numbers. Writes ``measurements.nc`` and ``verdicts.json``.
+
+    Parameters
+    ----------
+    out
+        Folder of the run; made where it is missing.
+    plan
+        `FULL` or `QUICK`, or one of your own.
+    jobs
+        Processes, each of one thread; all cores by default.
+    data_folder
+        Where data sets other than digits are looked for; default the environment variable RAMODEL_DATA.
+    progress
+        Show a bar on a terminal.
+
+    Raises
+    ------
+    ValueError
+        If `out` holds a run of another plan.
+    OSError
+        If `out` cannot be written to.
+    """
+    began = time.perf_counter()
+    folder = writable_folder("out", out)
+    workers = integer("jobs", jobs) if jobs is not None else len(os.sched_getaffinity(0))
+    _claim_folder(folder, plan)
+    store = CellStore(folder / "cells")
+    wanted: list[Job] = [Simulations(seed=plan.seed), *cells_of(plan)]
+
+    finished = {job.name: found for job in wanted if (found := store.read(job.name)) is not None}
+    missing = [job for job in wanted if job.name not in finished]
+    with progress_bar("cells", len(wanted), show=progress) as bar:
+        bar.advance(len(finished), status=f"{len(finished)} found" if finished else "")
+        for name in _work_off(missing, store.folder, data_folder, workers):
+            bar.advance(status=name)
+    finished |= {job.name: found for job in missing if (found := store.read(job.name)) is not None}
+    failures = {
+        job.name: store.failure(job.name) or "its file is damaged" for job in wanted if job.name not in finished
+    }
+
+    ordered = {job.name: finished[job.name] for job in sorted(wanted, key=lambda job: job.name) if job.name in finished}
+    write_tree(folder / "measurements.nc", ordered, _provenance(plan))
+    comparisons, rows = _judge(ordered)
+    result = Reproduction(
+        folder=folder,
+        plan=plan,
+        comparisons=tuple(comparisons),
+        rows=tuple(rows),
+        failures=failures,
+        seconds=time.perf_counter() - began,
+    )
+    write_atomically(folder / "verdicts.json", _verdicts(result))
+    return result
+
+
+def _work_off(jobs: Sequence[Job], cells: Path, data_folder: Path | None, workers: int) -> Iterator[str]:
+    if not jobs:
+        return
+    pool = joblib.Parallel(n_jobs=min(workers, len(jobs)), return_as="generator_unordered", batch_size=1)
+    yield from pool(joblib.delayed(_run_and_store)(job, cells, data_folder) for job in jobs)
+
+
+def _run_and_store(job: Job, cells: Path, data_folder: Path | None) -> str:
+    """Run one job on one thread and store it; an error is stored, so that the run goes on."""
+    store = CellStore(cells)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            found = run_simulations(job) if isinstance(job, Simulations) else run_cell(job, data_folder=data_folder)
+        store.write(job.name, found)
+    except Exception as error:  # noqa: BLE001  (whatever it is, it is kept and reported, and the other cells go on)
+        store.write_failure(job.name, f"{type(error).__name__}: {error}")
+    finally:
+        torch.set_num_threads(threads)
+    return job.name
+
+
+def _judge(finished: dict[str, xr.Dataset]) -> tuple[list[Comparison], list[DepthRow]]:
+    cells = {name: found for name, found in finished.items() if "arm" in found.attrs}
+    simulated = finished.get(Simulations().name)
+    comparisons = confront(cells) + (confront_simulations(simulated) if simulated is not None else [])
+    order = sorted(comparisons, key=lambda row: (row.statement.startswith("RA"), int(row.statement.lstrip("RSA"))))
+    return order, depth_rows(cells)
+
+
+def _claim_folder(folder: Path, plan: Plan) -> None:
+    """Write the plan into the folder, or check that the plan found there is the same."""
+    path = folder / "plan.json"
+    if path.exists():
+        try:
+            there = msgspec.json.decode(path.read_bytes(), type=Plan)
+        except msgspec.DecodeError as error:
+            raise ValueError(f"out is {str(folder)!r}; its plan.json is damaged ({error}). Use another folder.") from error
+        if there != plan:
+            differing = [name for name in plan.__struct_fields__ if getattr(plan, name) != getattr(there, name)]
+            raise ValueError(
+                f"out is {str(folder)!r}; it holds a run of another plan (differing in {', '.join(differing)}). "
+                "Use another folder, or remove this one."
+            )
+    else:
+        write_atomically(path, msgspec.json.format(msgspec.json.encode(plan)) + b"\n")
+
+
+def _provenance(plan: Plan) -> dict[str, str]:
+    packages = ("ramodel", "numpy", "scipy", "torch", "xarray", "scikit-learn")
+    versions = {name: version(name) for name in packages} | {"python": platform.python_version()}
+    return {
+        "title": "ramodel reproduce: measurements",
+        "plan": msgspec.json.encode(plan).decode(),
+        "seed": str(plan.seed),
+        "versions": msgspec.json.encode(versions).decode(),
+    }
+
+
+def _verdicts(result: Reproduction) -> bytes:
+    rows = [
+        msgspec.to_builtins(row) | {"error": row.error, "verdict": row.verdict} for row in result.comparisons
+    ]
+    content = {
+        "plan": result.plan,
+        "comparisons": rows,
+        "depths": result.rows,
+        "failures": result.failures,
+        "exit_code": result.exit_code,
+    }
+    return msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n"
+
+
+def _expected_cost(cell: Cell) -> float:
+    """Rough relative time of a cell, so that the longest start first and the last ones are short."""
+    if cell.arm == "untrained":
+        return 0.0
+    return cell.depth * {"linear": 1.0, "factored": 2.0, "gelu": 6.0, "relu": 6.0}[cell.kind]

@@ -1,0 +1,90 @@
+"""The store of a run: one file per finished cell, written whole or not at all, and all of them as one netCDF."""
+
+import os
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+import xarray as xr
+
+__all__ = ["CellStore", "write_atomically", "write_tree"]
+
+
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Write `content` to `path` so that a reader sees the old file or the new one, never a part."""
+    temporary = _temporary(path)
+    try:
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_tree(path: Path, groups: Mapping[str, xr.Dataset], attributes: Mapping[str, str]) -> None:
+    """Write named datasets as the groups of one netCDF file, atomically; `attributes` go to its root."""
+    tree = xr.DataTree.from_dict({"/": xr.Dataset(attrs=dict(attributes)), **dict(groups)})
+    temporary = _temporary(path)
+    try:
+        tree.to_netcdf(temporary, engine="h5netcdf")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+class CellStore:
+    """Finished cells in a folder: `NAME.nc` holds a result, `NAME.failed.json` the error of a cell that failed.
+
+    Parameters
+    ----------
+    folder
+        Made where it is missing.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+
+    def write(self, name: str, dataset: xr.Dataset) -> None:
+        """Store the result of cell `name`, compressed, and forget an earlier failure of it."""
+        path = self.folder / f"{name}.nc"
+        temporary = _temporary(path)
+        encoding = {key: {"zlib": True, "complevel": 4} for key, values in dataset.items() if values.ndim > 0}
+        try:
+            dataset.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        self._failure(name).unlink(missing_ok=True)
+
+    def write_failure(self, name: str, error: str) -> None:
+        """Store that cell `name` failed and why."""
+        write_atomically(self._failure(name), msgspec.json.encode({"cell": name, "error": error}))
+
+    def read(self, name: str) -> xr.Dataset | None:
+        """Return the result of cell `name`; None where there is none or its file is damaged."""
+        path = self.folder / f"{name}.nc"
+        if not path.exists():
+            return None
+        try:
+            with xr.open_dataset(path, engine="h5netcdf") as dataset:
+                return dataset.load()
+        except (OSError, ValueError, KeyError, RuntimeError):
+            return None
+
+    def failure(self, name: str) -> str | None:
+        """Return the stored error of cell `name`, or None."""
+        path = self._failure(name)
+        if not path.exists():
+            return None
+        try:
+            return str(msgspec.json.decode(path.read_bytes())["error"])
+        except (msgspec.DecodeError, KeyError, TypeError):
+            return "its record of failure is damaged"
+
+    def _failure(self, name: str) -> Path:
+        return self.folder / f"{name}.failed.json"
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.part")
