@@ -22,7 +22,7 @@ def powers_of_ten(least, greatest):
 
 @st.composite
 def residual_models(draw, kind, *, depths=None):
-    """Models of class `kind`: decay ratios 1e-12..1e12, depths 1..10^6 (half of them whole), with and without embedding."""
+    """Models of class `kind`: decay ratios 1e-12..1e12, depths 1..10^6, whole and not, with or without embedding."""
     depth = draw(powers_of_ten(0, 6) | powers_of_ten(0, 6).map(round) if depths is None else depths)
     head_decay = draw(powers_of_ten(-6, 2))
     embedding_decay = draw(st.none() | powers_of_ten(-6, 2))

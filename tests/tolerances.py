@@ -30,4 +30,7 @@ ROUNDING = 16 * EPS
 """Relative, times the condition number: closed forms of a few roundings each, on inputs off by `LAST_DIGITS`."""
 
 MINIMISER = 1e-8
-"""Relative: value of a smooth minimum found by a general minimiser in float64 (its variables: the square root)."""
+"""Relative: value of a smooth minimum found by a general minimiser in float64."""
+
+MINIMISER_POINT = 1e-4
+"""Relative, and a hundredth of it absolute: where that minimum lies (the square root of the value's accuracy)."""

@@ -1,13 +1,13 @@
 """The balance equation of statements S2 and S18, solved to the last digits at millions of values per second.
 
-With k decayed matrices around the blocks (k = 1: the head; k = 2: an embedding too) and u = m / unit, both statements
-read ``u = (s (1 + s))^(k/2) (1 + s)^L``. In logarithms, with ``T = u^(2/k)`` and ``p = 1 + 2L/k``,
+It reads ``v = sqrt(s (1 + s)) (1 + s)^L``, with v = m / sqrt(rho). With an embedding (S18) it is the same equation at
+half the depth, for the square root of m in its unit. In logarithms, with ``T = v^2`` and ``p = 1 + 2L``,
 
     ln T = ln s + p ln(1 + s).
 
 Float32 finds ln(1 + s) to a few 1e-4 (Wright's omega function, then a Halley step), as its exp and log cost little;
-one fourth-order step in float64 takes that to rounding level. The last residual is taken as ``ln(u / s^(k/2))``, not
-from ``ln T`` and ``ln s`` apart: these are of size 700 at the ends of float64 and would leave errors of 1e-13.
+one fourth-order step in float64 takes that to rounding level. The last residual is taken as ``ln(v / sqrt(s))``,
+not from ``ln T`` and ``ln s`` apart: these are of size 700 at the ends of float64 and would leave errors of 1e-13.
 Everything runs in blocks that stay in the cache, without allocating.
 """
 
@@ -36,9 +36,9 @@ def growth(s: Array, exponent: float) -> Array:
     return np.where(s < 1.0, np.exp(exponent * np.log1p(s)), (1.0 + s) ** exponent)
 
 
-def solve_balance(u: Array, depth: float, ends: int) -> Array:
-    """Solve ``u = (s (1 + s))^(k/2) (1 + s)^L`` for s, with k = `ends` 1 or 2; u >= 0 and finite, of any shape."""
-    flat = np.ascontiguousarray(u).reshape(-1)
+def solve_balance(v: Array, depth: float) -> Array:
+    """Solve ``v = sqrt(s (1 + s)) (1 + s)^depth`` for s, elementwise; 0 <= v <= 1e200, of any shape."""
+    flat = np.ascontiguousarray(v).reshape(-1)
     s = np.empty_like(flat)
     size = min(flat.size, BLOCK)
     single, double = np.empty((5, size), np.float32), np.empty((4, size))
@@ -46,21 +46,21 @@ def solve_balance(u: Array, depth: float, ends: int) -> Array:
         for start in range(0, flat.size, BLOCK):
             block = slice(start, start + BLOCK)
             used = slice(s[block].size)
-            _solve_block(flat[block], s[block], depth, ends, single[:, used], double[:, used])
-    return s.reshape(np.shape(u))
+            _solve_block(flat[block], s[block], depth, single[:, used], double[:, used])
+    return s.reshape(np.shape(v))
 
 
-def _solve_block(u: Array, s: Array, depth: float, ends: int, single: NDArray[np.float32], double: Array) -> None:
-    power = 1.0 + 2.0 * depth / ends
-    log_t = np.log(u, out=double[0])
-    log_t *= 2.0 / ends
+def _solve_block(v: Array, s: Array, depth: float, single: NDArray[np.float32], double: Array) -> None:
+    power = 1.0 + 2.0 * depth
+    log_t = np.log(v, out=double[0])
+    log_t *= 2.0
     np.expm1(_rough_log_gain(log_t, power, single), out=s)
-    _refine(u, s, power, ends, double)
-    threshold = (TINY / power) ** (0.5 * ends)
-    if u.min() < threshold:
-        np.copyto(s, u * u if ends == 1 else u, where=u < threshold)
+    _refine(v, s, power, double)
+    threshold = (TINY / power) ** 0.5
+    if v.min() < threshold:
+        np.copyto(s, v * v, where=v < threshold)
     if s.max() > LARGE:
-        _refine_large(u, s, depth, ends)
+        _refine_large(v, s, depth)
 
 
 def _rough_log_gain(log_t: Array, power: float, single: NDArray[np.float32]) -> Array:
@@ -115,16 +115,15 @@ def _rough_log_gain(log_t: Array, power: float, single: NDArray[np.float32]) -> 
     return log_t
 
 
-def _refine(u: Array, s: Array, power: float, ends: int, double: Array) -> None:
+def _refine(v: Array, s: Array, power: float, double: Array) -> None:
     """One fourth-order (Householder) step on ln T = ln s + p ln(1 + s), in place.
 
     With d the Newton step in ln s, ``ds/s = d + (1/2 - a) d^2 + (2 a^2 - 4a/3 + 2 a share/3 + 1/6) d^3``, where
     ``share = s/(1+s)`` and ``a = (1 - share)(1 - 1/(1 + p share))/2``.
     """
     d, share, a, b = double
-    np.divide(u, np.sqrt(s, out=b) if ends == 1 else s, out=d)
-    np.log(d, out=d)
-    d *= 2.0 / ends
+    np.log(np.divide(v, np.sqrt(s, out=b), out=d), out=d)
+    d *= 2.0
     np.log1p(s, out=b)
     b *= power
     d -= b
@@ -153,10 +152,10 @@ def _refine(u: Array, s: Array, power: float, ends: int, double: Array) -> None:
     s += share
 
 
-def _refine_large(u: Array, s: Array, depth: float, ends: int) -> None:
-    """One Newton step on u / ((s (1 + s))^(k/2) (1 + s)^L) = 1, in place, for s beyond LARGE."""
+def _refine_large(v: Array, s: Array, depth: float) -> None:
+    """One Newton step on v / (sqrt(s (1 + s)) (1 + s)^L) = 1, in place, for s beyond LARGE."""
     where = np.flatnonzero(s > LARGE)
     large = s[where]
-    root = (1.0 + large) ** (0.5 * depth)
-    ratio = u[where] / root / root / (np.sqrt(large) * np.sqrt(1.0 + large)) ** ends
-    s[where] = large * (1.0 + (ratio - 1.0) / (0.5 * ends + (depth + 0.5 * ends) * (large / (1.0 + large))))
+    half_way = (1.0 + large) ** (0.5 * depth)
+    ratio = v[where] / half_way / half_way / (np.sqrt(large) * np.sqrt(1.0 + large))
+    s[where] = large * (1.0 + (ratio - 1.0) / (0.5 + (depth + 0.5) * (large / (1.0 + large))))

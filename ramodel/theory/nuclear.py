@@ -59,7 +59,7 @@ class NuclearModel(ResidualModel):
         ValueError
             If an entry is negative, NaN or infinite.
         OverflowError
-            If m / unit exceeds the largest float64.
+            If m / unit or s exceeds the largest float64.
 
         Examples
         --------
@@ -69,7 +69,8 @@ class NuclearModel(ResidualModel):
         values = checked("m", m)
         excess = _excess(values, self.unit, self._unit_squared, "m / unit")
         total = self.depth + 0.5 * self.ends
-        s = np.asarray(np.expm1(np.log1p(np.maximum(excess, 0.0)) / total))
+        with np.errstate(over="ignore"):
+            s = np.asarray(representable("s", np.expm1(np.log1p(np.maximum(excess, 0.0)) / total)))
         large = s > 1.0  # where the rounding of the logarithm shows; pow has none of that
         gain = 1.0 + s[large]
         half_way = gain ** (0.5 * self.depth)
@@ -261,7 +262,7 @@ class NuclearModel(ResidualModel):
 
 
 def _excess(values: Array, root: float, square: Fraction, name: str) -> Array:
-    """Return values / sqrt(square) - 1 without cancellation; `root` is sqrt(square), rounded, and gets a second float."""
+    """Return values / sqrt(square) - 1 without cancellation: `root`, sqrt(square) rounded, gets a second float."""
     tail = float((square - Fraction(root) ** 2) / (2 * Fraction(root)))
     with np.errstate(over="ignore"):
         return np.asarray(representable(name, ((values - root) - tail) / root))

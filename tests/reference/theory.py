@@ -1,0 +1,130 @@
+"""Slow, obvious versions of the closed forms: 50 digits, bisection, brute-force minimisation, plain loops.
+
+Nothing is taken from the formulas of ramodel but the problem itself. Imports nothing of ramodel.
+"""
+
+import math
+
+import mpmath
+import numpy as np
+from scipy.optimize import minimize
+
+DIGITS = 50
+
+
+def frobenius_s(m, depth, jacobian_decay, head_decay, embedding_decay=None):
+    """The s with m^2 = rho s (1+s)^(2L+1), or m = kappa s (1+s)^(L+1), by bisection in ln s."""
+    with mpmath.workdps(DIGITS):
+        log_m = mpmath.log(mpmath.mpf(m))
+        log_unit, power = _unit(jacobian_decay, head_decay, embedding_decay)
+        depth = mpmath.mpf(depth)
+
+        def excess(log_s):
+            s = mpmath.exp(log_s)
+            return power * (log_s + mpmath.log1p(s)) + depth * mpmath.log1p(s) + log_unit - log_m
+
+        high = (log_m - log_unit) / power + 1  # s alone, without the factors beyond 1, is larger
+        low = high - 1
+        while excess(low) > 0:
+            low -= 2 * (high - low)
+        while high - low > mpmath.mpf(10) ** -40:
+            middle = (low + high) / 2
+            low, high = (low, middle) if excess(middle) > 0 else (middle, high)
+        return mpmath.exp(low)
+
+
+def nuclear_s(m, depth, jacobian_decay, head_decay, embedding_decay=None):
+    """The s with m = unit (1+s)^(L + 1/2 or 1) above the threshold, else 0."""
+    with mpmath.workdps(2 * DIGITS):  # the threshold costs digits
+        log_unit, power = _unit(jacobian_decay, head_decay, embedding_decay)
+        return max(mpmath.expm1((mpmath.log(mpmath.mpf(m)) - log_unit) / (mpmath.mpf(depth) + power)), mpmath.mpf(0))
+
+
+def _unit(jacobian_decay, head_decay, embedding_decay):
+    """ln of the unit of m, and the power of s (1 + s) or 1 + s that goes with the ends."""
+    lam_j, lam_w = mpmath.mpf(jacobian_decay), mpmath.mpf(head_decay)
+    if embedding_decay is None:
+        return mpmath.log(lam_j / lam_w) / 2, mpmath.mpf(1) / 2
+    return mpmath.log(lam_j / mpmath.sqrt(lam_w * mpmath.mpf(embedding_decay))), mpmath.mpf(1)
+
+
+def least_cost(kind, m, depth, jacobian_decay, head_decay, embedding_decay=None):
+    """Minimise the decay of one direction over ALL its layers apart: returns cost, [s_1..s_L], w.
+
+    Variables x_l = ln(1 + s_l) >= 0; the ends share what the blocks leave: w (times e) = m / prod (1 + s_l).
+    """
+
+    def decay(x):
+        rest = m * math.exp(-x.sum())
+        blocks = (np.expm1(x) ** 2).sum() if kind == "frobenius" else 2.0 * np.expm1(x).sum()
+        if embedding_decay is None:
+            return head_decay * rest**2 + jacobian_decay * blocks
+        return 2.0 * math.sqrt(head_decay * embedding_decay) * rest + jacobian_decay * blocks
+
+    rng = np.random.default_rng(0)
+    bounds = [(0.0, None)] * depth
+    options = {"maxiter": 5000, "maxfun": 500_000, "ftol": 1e-16, "gtol": 1e-12}
+    best = min(
+        (
+            minimize(decay, rng.uniform(0.0, 1.0, depth), bounds=bounds, method="L-BFGS-B", options=options)
+            for _ in range(3)
+        ),
+        key=lambda result: result.fun,
+    )
+    rest = m * math.exp(-best.x.sum())
+    w = rest if embedding_decay is None else math.sqrt(rest * math.sqrt(embedding_decay / head_decay))
+    return best.fun, np.expm1(best.x), w
+
+
+def step_cv(s, depth):
+    """Standard deviation over mean of L geometric steps, each written out, at 50 digits and more."""
+    with mpmath.workdps(3 * DIGITS):
+        ratio = 1 + mpmath.mpf(s)
+        steps = [ratio**layer for layer in range(depth)]
+        mean = mpmath.fsum(steps) / depth
+        return mpmath.sqrt(mpmath.fsum((step - mean) ** 2 for step in steps) / depth) / mean
+
+
+def deep_step_cv(log_gain):
+    """Variation of e^(a t), t uniform on [0, 1], by quadrature."""
+    with mpmath.workdps(DIGITS):
+        a = mpmath.mpf(log_gain)
+        mean = mpmath.quad(lambda t: mpmath.exp(a * t), [0, 1])
+        square = mpmath.quad(lambda t: (mpmath.exp(a * t) - mean) ** 2, [0, 1])
+        return mpmath.sqrt(square) / mean
+
+
+def slope(function, x):
+    """d ln f / d ln x by a central difference at 50 digits."""
+    with mpmath.workdps(DIGITS):
+        x, step = mpmath.mpf(x), mpmath.mpf(10) ** -12
+        above, below = function(x * mpmath.exp(step)), function(x * mpmath.exp(-step))
+        return (mpmath.log(above) - mpmath.log(below)) / (2 * step)
+
+
+def trajectory(x, jacobian, depth):
+    """States of one input, one block at a time."""
+    states = [np.array(x, dtype=float)]
+    for _ in range(depth):
+        states.append(states[-1] + jacobian @ states[-1])
+    return np.array(states)
+
+
+def collapsed(blocks):
+    """(I + J_n) ... (I + J_1)."""
+    product = np.eye(blocks.shape[-1])
+    for block in blocks:
+        product = product + block @ product
+    return product
+
+
+def block_gradients(blocks, head, head_decay):
+    """Gradients of the loss by each J_l, for white inputs X = I, if the head is stationary (lam_W W = -G H_L^T)."""
+    last = collapsed(blocks)
+    logit_gradient = -head_decay * head @ np.linalg.inv(last).T
+    return np.array(
+        [
+            (head @ collapsed(blocks[layer + 1 :])).T @ logit_gradient @ collapsed(blocks[:layer]).T
+            for layer in range(len(blocks))
+        ]
+    )
