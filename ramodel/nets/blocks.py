@@ -22,6 +22,11 @@ class Block(nn.Module):
         """Return what the block adds to `hidden` [N, width]."""
         raise NotImplementedError
 
+    @property
+    def output_weight(self) -> Tensor:
+        """The matrix B_l that the branch ends with, whose energy S19 compares with the work of the block."""
+        raise NotImplementedError
+
     def forward(self, hidden: Tensor) -> Tensor:
         """Return the next state [N, width]."""
         return hidden + self.branch(hidden) if self.skip else self.branch(hidden)
@@ -37,6 +42,11 @@ class LinearBlock(Block):
     def initialise(self, size: float, identity: float, generator: torch.Generator) -> None:
         """Draw J = identity I + size N(0, 1/width)."""
         draw_normal_(self.linear, size, generator, identity=identity)
+
+    @property
+    def output_weight(self) -> Tensor:
+        """J [width, width]."""
+        return self.linear.weight
 
     def branch(self, hidden: Tensor) -> Tensor:
         """Return J h (+ b)."""
@@ -60,6 +70,11 @@ class TwoLayerBlock(Block):
         """Draw A and B alike, so that B A has the mean `identity` I and fluctuations of `size`."""
         for matrix in (self.inner, self.outer):
             draw_normal_(matrix, math.sqrt(size), generator, identity=math.sqrt(identity))
+
+    @property
+    def output_weight(self) -> Tensor:
+        """B [width, hidden]."""
+        return self.outer.weight
 
     def branch(self, hidden: Tensor) -> Tensor:
         """Return B phi(A h + a) + b."""

@@ -1,6 +1,6 @@
 """Loss and gradient, by hand, of a network that is one matrix M = W (I + J_L) ... (I + J_1) E.
 
-With K = d loss/dM [C, d_in], S_l = W (I + J_L) ... (I + J_{l+1}) and R_l = K ((I + J_l) ... (I + J_1) E)^T, both [C, d]:
+With K = d loss/dM [C, d_in], S_l = W (I + J_L) ... (I + J_{l+1}) [C, d], R_l = K E^T (I + J_1)^T...(I + J_l)^T [C, d]:
 
     d loss/dJ_l = S_l^T R_{l-1},    d loss/dW = R_L,    d loss/dE = S_0^T K.
 
@@ -9,18 +9,15 @@ costs 6 L C d^2 multiplications and additions besides the loss, against 12 L N d
 blocks through the states of N samples.
 """
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from ramodel.nets.losses import Loss, one_hot
 from ramodel.nets.network import ResidualNetwork
 
 __all__ = ["CollapsedLoss"]
-
-LossOfLogits = Callable[[Tensor], tuple[Tensor, Tensor]]
-"""Logits [N, C] to the loss and its gradient with respect to them [N, C]."""
 
 
 class _Weights(NamedTuple):
@@ -38,16 +35,17 @@ class CollapsedLoss:
     ----------
     network
         Gives the shapes, and the embedding where it is not trained.
-    inputs
-        Training inputs [N, d_in].
+    inputs, labels
+        Training set [N, d_in], [N].
     loss
-        Loss of the logits, with its gradient.
+        Loss of the logits.
     """
 
-    def __init__(self, network: ResidualNetwork, inputs: Tensor, loss: LossOfLogits) -> None:
+    def __init__(self, network: ResidualNetwork, inputs: Tensor, labels: Tensor, loss: Loss) -> None:
         self._config = network.config
         self._fixed = None if network.embedding.weight.requires_grad else network.embedding.weight.detach()
-        self._inputs = inputs
+        self._columns = inputs.T.contiguous()
+        self._targets = one_hot(labels, network.config.classes).to(inputs).T.contiguous()
         self._loss = loss
         rows = (network.config.depth + 1, network.config.classes, network.config.width)
         self._from_head, self._to_layer = inputs.new_empty(rows), inputs.new_empty(rows)
@@ -60,9 +58,8 @@ class CollapsedLoss:
         from_head, to_layer = self._from_head.unbind(), self._to_layer.unbind()
 
         self._fill_from_head(weights, from_head)
-        logits = self._inputs @ (from_head[0] @ weights.embedding).T
-        value, logit_gradient = self._loss(logits)
-        map_gradient = logit_gradient.T @ self._inputs
+        value, logit_gradient = self._loss_of_logits(from_head[0] @ weights.embedding @ self._columns)
+        map_gradient = logit_gradient @ self._columns.T
         torch.mm(map_gradient, weights.embedding.T, out=to_layer[0])
         self._fill_to_layer(weights, to_layer)
 
@@ -77,6 +74,16 @@ class CollapsedLoss:
         if self._fixed is None:
             torch.mm(from_head[0].T, map_gradient, out=into.embedding)
         return value, gradient
+
+    def _loss_of_logits(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the mean loss of `logits` [C, N] and its gradient; classes come first, so that sums run along rows."""
+        samples = logits.shape[1]
+        if self._loss == "cross-entropy":
+            logarithms = torch.log_softmax(logits, dim=0)
+            value = -torch.dot(logarithms.view(-1), self._targets.view(-1)) / samples
+            return value, logarithms.exp_().sub_(self._targets).div_(samples)
+        residual = logits.sub_(self._targets)
+        return 0.5 * residual.square().sum() / samples, residual.div(samples)
 
     def _unpack(self, point: Tensor) -> _Weights:
         config = self._config

@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ramodel.nets.objective import TrainingObjective, decay_groups, mean_loss
+from ramodel.nets.losses import mean_loss
+from ramodel.nets.objective import TrainingObjective, decay_groups
 from ramodel.nets.run import Run
 from ramodel.nets.training_config import Optimiser, TrainingConfig
 

@@ -1,19 +1,17 @@
 """The objective of training: mean loss plus weight decay with exactly the theory's lam, and its gradient."""
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - its usual name
 from torch import Tensor
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from ramodel.nets.collapsed import CollapsedLoss
+from ramodel.nets.losses import Loss, mean_loss
 from ramodel.nets.network import ResidualNetwork
 from ramodel.optimise import Evaluation
 
-__all__ = ["Decays", "Loss", "TrainingObjective", "mean_loss"]
-
-Loss = Literal["cross-entropy", "squared"]
+__all__ = ["Decays", "TrainingObjective", "decay_groups"]
 
 
 class Decays(NamedTuple):
@@ -22,14 +20,6 @@ class Decays(NamedTuple):
     embedding: float
     blocks: float
     head: float
-
-
-def mean_loss(loss: Loss, logits: Tensor, labels: Tensor) -> Tensor:
-    """Return the mean loss of `logits` [N, C]: cross-entropy, or (1/2N) ||Z - Y||_F^2 with one-hot Y."""
-    if loss == "cross-entropy":
-        return F.cross_entropy(logits, labels)
-    targets = F.one_hot(labels, logits.shape[1]).to(logits.dtype)
-    return 0.5 * (logits - targets).square().sum() / len(labels)
 
 
 class TrainingObjective:
@@ -58,7 +48,7 @@ class TrainingObjective:
         self.parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
         lam = {parameter: lam for group, lam in decay_groups(network, decays) for parameter in group}
         self.decay = torch.cat([p.detach().new_full((p.numel(),), lam[p]) for p in self.parameters])
-        self._collapsed = CollapsedLoss(network, inputs, self._loss_of_logits) if network.is_collapsible else None
+        self._collapsed = CollapsedLoss(network, inputs, labels, loss) if network.is_collapsible else None
 
     def point(self) -> Tensor:
         """Return the parameters of the network as a point [1, n]."""
@@ -81,12 +71,6 @@ class TrainingObjective:
         self.move(point)
         value = mean_loss(self.loss, self.network(self.inputs), self.labels)
         return value.detach(), parameters_to_vector(torch.autograd.grad(value, self.parameters))
-
-    def _loss_of_logits(self, logits: Tensor) -> tuple[Tensor, Tensor]:
-        logits.requires_grad_()
-        with torch.enable_grad():
-            value = mean_loss(self.loss, logits, self.labels)
-        return value.detach(), torch.autograd.grad(value, logits)[0]
 
 
 def decay_groups(network: ResidualNetwork, decays: Decays) -> list[tuple[list[torch.nn.Parameter], float]]:

@@ -5,7 +5,8 @@ from typing import Literal
 import msgspec
 
 from ramodel.checks import integer, nonnegative, one_of, positive
-from ramodel.nets.objective import Decays, Loss
+from ramodel.nets.losses import Loss
+from ramodel.nets.objective import Decays
 
 __all__ = ["Optimiser", "Schedule", "TrainingConfig"]
 
@@ -31,7 +32,8 @@ class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     jacobian_decay, head_decay, embedding_decay
         lam_J, lam_W, lam_E. A fixed embedding has none.
     iterations
-        Most passes over the training set: epochs, or steps of L-BFGS. Warm-up epochs count.
+        Most passes over the training set: epochs, or steps of L-BFGS. Warm-up epochs count. 0 trains nothing and
+        only looks.
     warmup
         Epochs of full-batch Adam, at `learning_rate`, before L-BFGS: ReLU networks need them.
     memory
@@ -76,8 +78,9 @@ class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         one_of("schedule", self.schedule, ["constant", "cosine"])
         for name in ("jacobian_decay", "head_decay", "embedding_decay"):
             nonnegative(name, getattr(self, name))
-        for name in ("iterations", "memory", "checkpoint_every"):
+        for name in ("memory", "checkpoint_every"):
             integer(name, getattr(self, name))
+        integer("iterations", self.iterations, minimum=0)
         integer("warmup", self.warmup, minimum=0, maximum=self.iterations)
         integer("seed", self.seed, minimum=0)
         if self.warmup and self.optimiser != "lbfgs":

@@ -1,0 +1,32 @@
+"""Losses of the logits, as means over samples."""
+
+from typing import Literal
+
+import torch.nn.functional as F  # noqa: N812 - its usual name
+from torch import Tensor
+
+__all__ = ["Loss", "mean_loss", "one_hot"]
+
+Loss = Literal["cross-entropy", "squared"]
+
+
+def mean_loss(loss: Loss, logits: Tensor, labels: Tensor) -> Tensor:
+    """Return the mean loss of `logits` [N, C]: cross-entropy, or (1/2N) ||Z - Y||_F^2 with one-hot Y.
+
+    Examples
+    --------
+    >>> import torch
+    >>> labels = torch.tensor([0, 1])
+    >>> float(mean_loss("cross-entropy", torch.zeros(2, 4, dtype=torch.float64), labels).exp())
+    4.0
+    >>> float(mean_loss("squared", torch.zeros(2, 4, dtype=torch.float64), labels))
+    0.5
+    """
+    if loss == "cross-entropy":
+        return F.cross_entropy(logits, labels)
+    return 0.5 * (logits - one_hot(labels, logits.shape[1])).square().sum() / len(labels)
+
+
+def one_hot(labels: Tensor, classes: int) -> Tensor:
+    """Return Y [N, C]: row n has a one at the label of sample n."""
+    return F.one_hot(labels, classes)
