@@ -84,10 +84,15 @@ def test_tends_refuses_an_approach_that_goes_away_or_stops_short() -> None:
     assert "off" in numeric(short).reason
 
 
-def test_example_needs_both_roads() -> None:
-    half_true = Example("1/3", exact=lambda: [Rational(1, 3) - Rational(1, 3)], random=lambda rng: [(mpmath.mpf(1), 2)])
-    assert half_true.symbolic().holds
-    assert not numeric(half_true).holds
+@pytest.mark.parametrize(("residual", "number"), [(0, 2), (1, 1)])
+def test_a_step_needs_both_roads(residual: int, number: int) -> None:
+    claim = Example("1", exact=lambda: [Integer(residual)], random=lambda rng: [(mpmath.mpf(1), mpmath.mpf(number))])
+    outcome = check("S0", Step("half true", claim, claim))
+    assert not outcome.passed
+    assert outcome.reason.startswith("symbolic" if residual else "numeric")
+
+
+def test_example_tells_how_many_residuals_differ() -> None:
     wrong = Example("1", exact=lambda: [Integer(0), Integer(1)], random=lambda rng: [])
     assert "1 residuals" in wrong.symbolic().reason
 

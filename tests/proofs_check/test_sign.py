@@ -46,8 +46,8 @@ def test_argument_proves(greater: Expr, smaller: Expr, argument: Argument) -> No
         (s, log(1 + s) * 2, FromZero(s)),
         (2 * s, s, Written(2 * s)),
         (-s, -2 * s, Divided(-s, 1, 2, Manifest())),
-        (1 / s, 1 / (1 + s), Increasing(lambda a: 1 / a, Manifest())),
-        (x, y, Increasing(exp, Manifest())),
+        (s, 1 + s, Increasing(lambda a: 1 / a, Manifest())),
+        (-2 * s, -s, Increasing(lambda a: a**2, Manifest())),
         (1 + s, exp(s), Through(1, Manifest(), Manifest())),
     ],
     ids=[
@@ -59,7 +59,7 @@ def test_argument_proves(greater: Expr, smaller: Expr, argument: Argument) -> No
         "another form",
         "negative factor",
         "decreasing function",
-        "sides of unknown sign",
+        "negative sides",
         "middle above",
     ],
 )
