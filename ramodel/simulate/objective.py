@@ -6,7 +6,7 @@ cost of many samples is one product, and none at all for the squared loss, where
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,7 +49,7 @@ class _Pass:
     """One forward and backward pass, kept for the Hessian."""
 
     variables: Variables
-    jacobians: Tensor  # [L, starts, d, d]
+    maps: Tensor  # I + J_l, [L, starts, d, d]
     suffixes: Tensor  # U_l, [L + 1, starts, C, d], l = 0..L
     prefixes: Tensor  # V_l, [L + 1, starts, C, d], l = 0..L
     logits: Tensor  # [starts, C, n]
@@ -82,6 +82,7 @@ class UnreducedObjective:
         if problem.embedding_decay is not None:
             parts.append((self.width * self._input_width, problem.embedding_decay))
         self._decay = torch.cat([torch.full((size,), decay, dtype=torch.float64) for size, decay in parts]).to(device)
+        self._identity = torch.eye(self.width, dtype=torch.float64, device=device)
 
     @property
     def size(self) -> int:
@@ -127,7 +128,7 @@ class UnreducedObjective:
 
     def end_to_end(self, variables: Variables) -> Float[Tensor, "starts classes inputs"]:
         """Return the map from inputs to logits, embedding included."""
-        collapsed = self._suffixes(self.jacobians(variables), variables.head)[0]
+        collapsed = self._suffixes(self._maps(variables), variables.head)[0]
         return collapsed if variables.embedding is None else collapsed @ variables.embedding
 
     def __call__(self, points: Float[Tensor, "starts n"]) -> Evaluation:
@@ -149,8 +150,8 @@ class UnreducedObjective:
 
     def _pass(self, points: Tensor) -> _Pass:
         variables = self.split(points)
-        jacobians = self.jacobians(variables)
-        suffixes = self._suffixes(jacobians, variables.head)
+        maps = self._maps(variables)
+        suffixes = self._suffixes(maps, variables.head)
         embedding = variables.embedding
         collapsed = suffixes[0] if embedding is None else suffixes[0] @ embedding
         logits = collapsed @ self._inputs.mT
@@ -158,16 +159,17 @@ class UnreducedObjective:
         map_gradient = logit_gradient @ self._inputs
         prefixes = torch.empty_like(suffixes)
         prefixes[0] = map_gradient if embedding is None else map_gradient @ embedding.mT
-        for layer in range(self.depth):
-            torch.baddbmm(prefixes[layer], prefixes[layer], jacobians[layer].mT, out=prefixes[layer + 1])
+        _chain(prefixes.unbind(), maps.mT.unbind())
         jacobian_gradient = suffixes[1:].mT @ prefixes[:-1]
-        return _Pass(variables, jacobians, suffixes, prefixes, logits, map_gradient, jacobian_gradient, loss)
+        return _Pass(variables, maps, suffixes, prefixes, logits, map_gradient, jacobian_gradient, loss)
 
-    def _suffixes(self, jacobians: Tensor, head: Tensor) -> Tensor:
+    def _maps(self, variables: Variables) -> Tensor:
+        return self.jacobians(variables) + self._identity
+
+    def _suffixes(self, maps: Tensor, head: Tensor) -> Tensor:
         suffixes = head.new_empty(self.depth + 1, *head.shape)
         suffixes[-1] = head
-        for layer in reversed(range(self.depth)):
-            torch.baddbmm(suffixes[layer + 1], suffixes[layer + 1], jacobians[layer], out=suffixes[layer])
+        _chain(suffixes.unbind()[::-1], maps.unbind()[::-1])
         return suffixes
 
     def _loss_gradient(self, state: _Pass) -> Tensor:
@@ -181,9 +183,7 @@ class UnreducedObjective:
         suffixes = torch.empty_like(at.suffixes)
         suffixes[-1] = change.head
         sources = at.suffixes[1:] @ jacobian_change
-        for layer in reversed(range(self.depth)):
-            after = suffixes[layer + 1]
-            torch.baddbmm(sources[layer].add_(after), after, at.jacobians[layer], out=suffixes[layer])
+        _chain(suffixes.unbind()[::-1], at.maps.unbind()[::-1], sources.unbind()[::-1])
         embedding, embedding_change = at.variables.embedding, change.embedding
         collapsed = suffixes[0]
         if embedding is not None and embedding_change is not None:
@@ -197,14 +197,21 @@ class UnreducedObjective:
             prefixes[0] = map_gradient @ embedding.mT + at.map_gradient @ embedding_change.mT
             embedding_gradient = suffixes[0].mT @ at.map_gradient + at.suffixes[0].mT @ map_gradient
         sources = at.prefixes[:-1] @ jacobian_change.mT
-        for layer in range(self.depth):
-            before = prefixes[layer]
-            torch.baddbmm(sources[layer].add_(before), before, at.jacobians[layer].mT, out=prefixes[layer + 1])
+        _chain(prefixes.unbind(), at.maps.mT.unbind(), sources.unbind())
         jacobian_gradient = suffixes[1:].mT @ at.prefixes[:-1] + at.suffixes[1:].mT @ prefixes[:-1]
         blocks = self._blocks.pull_back_tangent(
             at.variables.blocks, change.blocks, at.jacobian_gradient, jacobian_gradient
         )
         return self.join(Variables(blocks, prefixes[-1], embedding_gradient))
+
+
+def _chain(states: Sequence[Tensor], maps: Sequence[Tensor], sources: Sequence[Tensor] | None = None) -> None:
+    """Fill ``states[l + 1] = states[l] maps[l] (+ sources[l])`` in place."""
+    for layer, matrix in enumerate(maps):
+        if sources is None:
+            torch.bmm(states[layer], matrix, out=states[layer + 1])
+        else:
+            torch.baddbmm(sources[layer], states[layer], matrix, out=states[layer + 1])
 
 
 def _collapsed_loss(problem: Problem, device: torch.device) -> tuple[Tensor, LogitLoss]:
