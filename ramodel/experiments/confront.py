@@ -87,11 +87,14 @@ def depth_rows(cells: Cells) -> list[DepthRow]:
 
 
 def _single(claim: Claim, kind: str, cells: Cells) -> Comparison:
-    nets = _select(cells, kind, "trained")
+    trained = _select(cells, kind, "trained")
+    nets = [cell for cell in trained if float(cell["stationarity"]) <= claim.stationary]
     values = _finite(claim.reading, nets)
     control, control_name, note = _control(claim, kind, cells)
+    if len(nets) < len(trained):
+        note = f"{len(nets)} of {len(trained)} networks reached a relative gradient of {claim.stationary:g}"
     if not values:
-        numeric, interval, note = math.nan, None, "no trained network of this kind has the reading"
+        numeric, interval, note = math.nan, None, note or "no trained network of this kind has the reading"
     elif claim.worst:
         numeric, interval = max(values), None
     else:

@@ -93,6 +93,15 @@ def test_exact_claims_report_the_worst_network():
     assert row.verdict == "does not hold"
 
 
+def test_networks_that_are_not_stationary_are_left_out_and_counted():
+    cells = plan()
+    cells["gelu-trained-16-0"] = cell("gelu", depth=16, error=0.5).assign(stationarity=1e-2)
+    row = next(row for row in confront(cells) if row.subject == "gelu" and row.claim.startswith("block energy"))
+    assert row.verdict == "holds"
+    assert row.note == "5 of 6 networks reached a relative gradient of 0.0001"
+    assert row.stationarity == 1e-8
+
+
 def test_exponent_is_predicted_from_each_network():
     row = next(row for row in confront(plan()) if row.statement == "S4")
     assert row.numeric == pytest.approx(-1.0)
