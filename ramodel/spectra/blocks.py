@@ -1,6 +1,6 @@
 """Which modules of a network are its residual blocks, and may they be measured as they stand?"""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 import torch
@@ -40,19 +40,11 @@ def find_blocks(model: nn.Module, blocks: Sequence[str | nn.Module] | None = Non
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"model is of type {type(model).__name__}; it must be a torch.nn.Module.")
-    names = {module: name for name, module in model.named_modules()}
     modules = dict(model.named_modules())
+    names = {module: name for name, module in modules.items()}
     if blocks is None:
-        listed = getattr(model, "blocks", None)
-        if not isinstance(listed, (nn.ModuleList, nn.Sequential)):
-            lists = [name for name, module in modules.items() if isinstance(module, (nn.ModuleList, nn.Sequential))]
-            found = f"; it has {', '.join(map(repr, lists))}" if lists else ""
-            raise ValueError(
-                f"blocks is None and {type(model).__name__} has no ModuleList or Sequential named 'blocks'{found}. "
-                "Pass the blocks, as modules or names, such as blocks=list(model.layers)."
-            )
-        blocks = list(listed)
-    elif isinstance(blocks, str):
+        blocks = _own_blocks(model, modules)
+    elif isinstance(blocks, str) or not isinstance(blocks, Iterable):
         raise TypeError(f"blocks is {blocks!r}; it must be a list of names or modules.")
     found_blocks = []
     for block in blocks:
@@ -71,6 +63,22 @@ def find_blocks(model: nn.Module, blocks: Sequence[str | nn.Module] | None = Non
     if len({id(block.module) for block in found_blocks}) < len(found_blocks):
         raise ValueError("blocks lists a module twice; every layer must be a module of its own.")
     return tuple(found_blocks)
+
+
+def _own_blocks(model: nn.Module, modules: dict[str, nn.Module]) -> list[nn.Module]:
+    own = getattr(model, "blocks", None)
+    if isinstance(own, (nn.ModuleList, nn.Sequential)):
+        return list(own)
+    lists: list[str] = []
+    for name, module in modules.items():
+        inside = any(name.startswith(f"{outer}.") for outer in lists)
+        if name and isinstance(module, (nn.ModuleList, nn.Sequential)) and not inside:
+            lists.append(name)
+    has = f"; it has {', '.join(map(repr, lists))}" if lists else ""
+    raise ValueError(
+        f"blocks is None and {type(model).__name__} has no ModuleList or Sequential named 'blocks'{has}. "
+        f"Pass the blocks, as modules or names, such as blocks=model.{lists[0] if lists else 'layers'}."
+    )
 
 
 def refuse_unmeasurable(model: nn.Module) -> None:

@@ -224,6 +224,7 @@ def test_blocks_that_cannot_be_found_are_refused():
         ([nn.Tanh()], ValueError, r"blocks has a Tanh that is not part of Network"),
         ([3], TypeError, r"blocks has an entry of type int"),
         ("blocks", TypeError, r"blocks is 'blocks'; it must be a list"),
+        (network.blocks[0], TypeError, r"blocks is Block\("),
         ([], ValueError, r"blocks is empty"),
         (["blocks.0", network.blocks[0]], ValueError, r"blocks lists a module twice"),
         (["blocks.0", "blocks.2"], ValueError, r"blocks 'blocks\.0' \.\. 'blocks\.2' do not follow one another"),
@@ -232,10 +233,8 @@ def test_blocks_that_cannot_be_found_are_refused():
         with pytest.raises(error, match=rule):
             states(network, inputs(), blocks=blocks)
     wrapped = nn.Module()
-    wrapped.layers = nn.ModuleList([nn.Tanh()])
-    with pytest.raises(
-        ValueError, match=r"no ModuleList or Sequential named 'blocks'; it has 'layers'\. Pass the blocks"
-    ):
+    wrapped.layers = nn.ModuleList([nn.Sequential(nn.Tanh())])
+    with pytest.raises(ValueError, match=r"named 'blocks'; it has 'layers'\. Pass .* such as blocks=model\.layers\.$"):
         states(wrapped, inputs())
     with pytest.raises(TypeError, match=r"^model is of type list; it must be a torch\.nn\.Module"):
         states([nn.Tanh()], inputs())
