@@ -18,7 +18,7 @@ class _OneSentence(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Write the sentence and leave."""
-        self.exit(2, f"{self.prog}: {message.rstrip('.')}.\n")
+        self.exit(2, f"{self.prog}: {message}{'' if message.endswith(('.', '?')) else '.'}\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
