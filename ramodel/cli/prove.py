@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 import tyro
 
 from ramodel.cli.command import Command
+from ramodel.cli.errors import UsageError
 
 __all__ = ["Prove"]
 
@@ -23,11 +24,17 @@ class Prove(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ids: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[ID ...]", help_behavior_hint="")] = ()
     """Statements to prove, such as S2; all that can be proved, by default."""
 
+    list: bool = False
+    """List the steps of the proofs and check nothing."""
+
     json: bool = False
-    """Print JSON, one record for each step."""
+    """Print JSON: whether all passed, and each statement with its steps."""
 
     def run(self) -> int:
         """Run the proofs and return their exit code."""
-        command = [sys.executable, "-m", "proofs_check", *self.ids, *(["--json"] if self.json else [])]
+        if self.list and self.json:
+            raise UsageError("ramodel prove: --list and --json exclude each other; give one of them.")
+        options = ["--list"] * self.list + ["--json"] * self.json
+        command = [sys.executable, "-m", "proofs_check", *self.ids, *options]
         sys.stdout.flush()
         return subprocess.run(command, check=False).returncode

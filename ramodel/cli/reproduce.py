@@ -1,9 +1,11 @@
 """`ramodel reproduce`: the main job."""
 
+import shlex
 from pathlib import Path
 from typing import ClassVar
 
 from ramodel.cli.command import Command
+from ramodel.cli.figures import draw_with_progress
 from ramodel.cli.output import say_json, show, warn
 
 __all__ = ["Reproduce"]
@@ -53,12 +55,17 @@ class Reproduce(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
         from ramodel.checks import integer
         from ramodel.experiments import FULL, QUICK, reproduce
-        from ramodel.report import draw, load_measurements, verdict_rows, verdict_table
+        from ramodel.experiments.store import write_atomically
+        from ramodel.report import FIGURES, load_measurements, verdict_rows, verdict_table
+        from ramodel.report.readme import run_readme
 
         seed = integer("seed", self.seed, minimum=0)
         plan = msgspec.structs.replace(QUICK if self.quick else FULL, seed=seed)
         result = reproduce(self.out, plan=plan, jobs=self.jobs, data_folder=self.data)
-        draw([], load_measurements(result.measurements), result.folder / "figures")
+        measurements = load_measurements(result.measurements)
+        draw_with_progress(list(FIGURES), measurements, result.folder / "figures")
+        readme = run_readme(result, measurements, list(FIGURES), command=self._again())
+        write_atomically(result.folder / "README.md", readme)
         if self.json:
             say_json(
                 {
@@ -73,3 +80,8 @@ class Reproduce(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
         for name, reason in result.failures.items():
             warn(f"ramodel reproduce: {name} failed: {reason}")
         return result.exit_code
+
+    def _again(self) -> str:
+        """Return the command line that repeats the run elsewhere."""
+        options = ["--quick"] * self.quick + ["--seed", str(self.seed)] * (self.seed != 0)
+        return " ".join(["ramodel reproduce", *options, "--out", shlex.quote(str(self.out))])

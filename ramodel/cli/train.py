@@ -117,6 +117,9 @@ class Train(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
     warmup: int = 0
     """Epochs of full-batch Adam before L-BFGS."""
 
+    memory: int = 10
+    """Correction pairs of L-BFGS."""
+
     batch_size: int | None = None
     """Samples in a mini-batch (not for lbfgs); the full training set by default."""
 
