@@ -17,7 +17,7 @@ LANCZOS_TOLERANCE = 1e-9  # relative to the eigenvalue
 
 
 def smallest_eigenvalue(objective: UnreducedObjective, point: Tensor) -> float:
-    """Return the smallest Hessian eigenvalue at a flat `point` [n]; NaN where Lanczos did not converge.
+    """Return the smallest Hessian eigenvalue at a flat `point` [1, n]; NaN where Lanczos did not converge.
 
     Up to `DENSE_SIZE` variables the Hessian is built by one batched product; beyond, implicitly restarted Lanczos
     (ARPACK) on Hessian-vector products.
@@ -27,7 +27,7 @@ def smallest_eigenvalue(objective: UnreducedObjective, point: Tensor) -> float:
         unit = torch.eye(size, dtype=point.dtype, device=point.device)
         dense = objective.hessian(point.expand(size, size))(unit)
         return float(torch.linalg.eigvalsh((dense + dense.mT) / 2)[0])
-    product = objective.hessian(point[None])
+    product = objective.hessian(point)
 
     def apply(vector: np.ndarray) -> np.ndarray:
         return product(torch.from_numpy(vector.reshape(1, -1)).to(point.device))[0].cpu().numpy()

@@ -106,20 +106,22 @@ def minimise(
             callback=callback,
         )
     winner = _winner(descent)
-    variables = objective.split(descent.point[winner : winner + 1])
+    point = objective.settled(descent.point[winner : winner + 1])
+    final = objective(point)
+    gradient_norm = float(final.relative_gradient())
+    converged = gradient_norm <= tolerance
+    variables = objective.split(point)
     jacobians = objective.jacobians(variables)[:, 0]
-    eigenvalue = smallest_eigenvalue(objective, descent.point[winner]) if smallest_hessian_eigenvalue else None
     symmetric = (jacobians + jacobians.mT) / 2
-    converged = bool(descent.converged[winner])
     blocks = _array(variables.blocks[:, :, 0])
     return Optimum(
-        objective=float(descent.value[winner]),
+        objective=float(final.value),
         jacobians=_array(jacobians),
         head=_array(variables.head[0]),
         embedding=None if variables.embedding is None else _array(variables.embedding[0]),
         factors=(blocks[0], blocks[1]) if len(blocks) == 2 else None,
         end_to_end=_array(objective.end_to_end(variables)[0]),
-        gradient_norm=float(descent.gradient_norm[winner]),
+        gradient_norm=gradient_norm,
         converged=converged,
         winner=winner,
         objectives=_array(descent.value),
@@ -127,7 +129,7 @@ def minimise(
         certificate=Certificate(
             critical=converged,
             positive_branch=bool(torch.linalg.eigvalsh(symmetric).min() > -1.0),
-            smallest_hessian_eigenvalue=eigenvalue,
+            smallest_hessian_eigenvalue=smallest_eigenvalue(objective, point) if smallest_hessian_eigenvalue else None,
         ),
         seconds=time.monotonic() - begin,
     )

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ramodel.optimise import Evaluation
+from ramodel.optimise import ZERO_SCALE, Evaluation
 from ramodel.simulate.blocks import Factored, Free, Parametrisation
 from ramodel.simulate.losses import CrossEntropy, Logistic, LogitLoss, Squared
 from ramodel.simulate.problem import Problem
@@ -130,6 +130,21 @@ class UnreducedObjective:
         """Return the map from inputs to logits, embedding included."""
         collapsed = self._suffixes(self._maps(variables), variables.head)[0]
         return collapsed if variables.embedding is None else collapsed @ variables.embedding
+
+    def settled(self, points: Float[Tensor, "starts n"]) -> Float[Tensor, "starts n"]:
+        """Return the points with what only rounding keeps from zero set to zero.
+
+        That is everything at a zero optimum, and the factors of blocks with ``||J_l||_F`` below the resolution of
+        ``I + J_l``, as below the threshold of the nuclear model. Free blocks stay: their size means something.
+        """
+        variables = self.split(points)
+        if self._blocks.matrices > 1:
+            norms = torch.linalg.matrix_norm(self.jacobians(variables))
+            lost = norms <= torch.finfo(torch.float64).eps
+            blocks = variables.blocks.masked_fill(lost[:, :, None, None], 0.0)
+            points = self.join(Variables(blocks, variables.head, variables.embedding))
+        zero = self(points).scale <= ZERO_SCALE
+        return points.masked_fill(zero[:, None], 0.0)
 
     def __call__(self, points: Float[Tensor, "starts n"]) -> Evaluation:
         """Evaluate F, its gradient, and the scale ``||grad ell|| + ||grad decay||``."""
