@@ -1,6 +1,7 @@
 """The smallest eigenvalue of the Hessian over all unreduced variables: saddle, flat, or a strict minimum."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -11,16 +12,18 @@ from ramodel.simulate.objective import UnreducedObjective
 
 __all__ = ["smallest_eigenvalue"]
 
-DENSE_SIZE = 300  # variables up to which the whole Hessian is built
+DENSE_SIZE = 1000  # variables up to which the whole Hessian is built
 LANCZOS_VECTORS = 60  # the bottom of the spectrum is crowded (every decay is there), a wide space pays
-LANCZOS_TOLERANCE = 1e-9  # relative to the eigenvalue
+LANCZOS_RESTARTS = 100
+LANCZOS_TOLERANCE = 1e-8  # residual, relative to the largest eigenvalue; the eigenvalue itself is better
 
 
 def smallest_eigenvalue(objective: UnreducedObjective, point: Tensor) -> float:
     """Return the smallest Hessian eigenvalue at a flat `point` [1, n]; NaN where Lanczos did not converge.
 
-    Up to `DENSE_SIZE` variables the Hessian is built by one batched product; beyond, implicitly restarted Lanczos
-    (ARPACK) on Hessian-vector products.
+    Up to `DENSE_SIZE` variables the Hessian is built by one batched product; beyond, restarted Lanczos (ARPACK) on
+    Hessian-vector products finds the largest eigenvalue of ``c I - H`` with c about the largest one of H, so that its
+    tolerance has a scale where the smallest eigenvalue is 0.
     """
     size = objective.size
     if size <= DENSE_SIZE:
@@ -29,21 +32,30 @@ def smallest_eigenvalue(objective: UnreducedObjective, point: Tensor) -> float:
         return float(torch.linalg.eigvalsh((dense + dense.mT) / 2)[0])
     product = objective.hessian(point)
 
-    def apply(vector: np.ndarray) -> np.ndarray:
-        return product(torch.from_numpy(vector.reshape(1, -1)).to(point.device))[0].cpu().numpy()
+    def hessian_vector(vector: np.ndarray) -> np.ndarray:
+        column = torch.from_numpy(vector.reshape(1, -1)).to(point.device)
+        return product(column)[0].cpu().numpy()
 
-    operator = LinearOperator((size, size), matvec=apply, dtype=np.float64)
-    begin = np.random.default_rng(0).standard_normal(size)
     try:
-        values = eigsh(
-            operator,
-            k=1,
-            which="SA",
-            v0=begin,
-            ncv=LANCZOS_VECTORS,
-            tol=LANCZOS_TOLERANCE,
-            return_eigenvectors=False,
+        top = _largest_eigenvalue(hessian_vector, size, tolerance=0.1)
+        below_top = _largest_eigenvalue(
+            lambda vector: top * vector - hessian_vector(vector), size, tolerance=LANCZOS_TOLERANCE
         )
     except ArpackNoConvergence:
         return math.nan
+    return top - below_top
+
+
+def _largest_eigenvalue(product: Callable[[np.ndarray], np.ndarray], size: int, *, tolerance: float) -> float:
+    operator = LinearOperator((size, size), matvec=lambda vector: product(vector.ravel()), dtype=np.float64)
+    values = eigsh(
+        operator,
+        k=1,
+        which="LA",
+        v0=np.random.default_rng(0).standard_normal(size),
+        ncv=LANCZOS_VECTORS,
+        maxiter=LANCZOS_RESTARTS,
+        tol=tolerance,
+        return_eigenvectors=False,
+    )
     return float(values[0])
