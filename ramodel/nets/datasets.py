@@ -1,5 +1,6 @@
 """Labelled images for training: scikit-learn's digits, MNIST-family IDX files, .npz files."""
 
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -60,7 +61,7 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
 
 class _Samples(NamedTuple):
-    images: NDArray[np.float64]
+    images: NDArray[np.generic]  # in the type of the file: float64 only once the samples are chosen
     labels: NDArray[np.int64]
 
     def at(self, rows: NDArray[np.int64]) -> "_Samples":
@@ -234,11 +235,10 @@ def _samples(images: NDArray[np.generic], labels: NDArray[np.generic], origin: s
         raise ValueError(f"images of {origin} are empty (shape {images.shape}).")
     if int(labels.min()) < 0:
         raise ValueError(f"labels of {origin} go down to {labels.min()}; they must be 0, 1, ....")
-    pixels = images.astype(np.float64)
-    if not np.isfinite(pixels).all():
-        spot = tuple(map(int, np.argwhere(~np.isfinite(pixels))[0]))
-        raise ValueError(f"images{list(spot)} of {origin} is {pixels[spot]}; every pixel must be finite.")
-    return _Samples(pixels, labels.astype(np.int64))
+    if images.dtype.kind == "f" and not np.isfinite(images).all():
+        spot = tuple(map(int, np.argwhere(~np.isfinite(images))[0]))
+        raise ValueError(f"images{list(spot)} of {origin} is {images[spot]}; every pixel must be finite.")
+    return _Samples(images, labels.astype(np.int64))
 
 
 def _chosen_classes(source: _Source, classes: Sequence[int] | None) -> list[int]:
@@ -305,13 +305,17 @@ def _require_every_class(samples: _Samples, labels: list[int]) -> None:
 
 
 def _normalised(
-    train: NDArray[np.float64], test: NDArray[np.float64], mode: Normalisation
+    train_images: NDArray[np.generic], test_images: NDArray[np.generic], mode: Normalisation
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    train, test = train.reshape(len(train), -1), test.reshape(len(test), int(np.prod(train.shape[1:])))
+    train, test = (
+        images.reshape(len(images), math.prod(images.shape[1:])).astype(np.float64)
+        for images in (train_images, test_images)
+    )
     if mode == "none":
         return train, test
     mean = train.mean(axis=0)
-    train, test = train - mean, test - mean
+    train -= mean
+    test -= mean
     scale = np.linalg.norm(train, axis=1).mean() if mode == "mean-norm" else train.std(axis=0)
     scale = np.where(scale > 0.0, scale, 1.0)
     return train / scale, test / scale

@@ -53,7 +53,7 @@ class Run:
     @property
     def iteration(self) -> int:
         """Passes over the training set at the last look."""
-        return self.history[-1].iteration if self.history else 0
+        return self.history[-1].iteration
 
     @property
     def seconds(self) -> float:
@@ -63,7 +63,7 @@ class Run:
     @property
     def is_converged(self) -> bool:
         """Whether the last look found the tolerance met."""
-        return bool(self.history) and self.history[-1].gradient_norm <= self.config.tolerance
+        return self.history[-1].gradient_norm <= self.config.tolerance
 
     @property
     def is_over(self) -> bool:
