@@ -93,8 +93,8 @@ class Train(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
     block_scale: float = 1.0
     """Initial branches have size scale / depth."""
 
-    initial_identity: float | None = None
-    """Multiple of the identity in the initial branches; by default 0, and 1.2 with --no-skip."""
+    initial_orthogonal: float | None = None
+    """Multiple of a random orthogonal matrix in the initial branches; by default 0, and 1.2 with --no-skip."""
 
     optimiser: Literal["lbfgs", "sgd", "adam", "adamw"] = "lbfgs"
     """Optimiser; `lbfgs` is full-batch and reaches stationarity, `adamw` does not aim at it (decoupled decay)."""

@@ -2,7 +2,7 @@
 
 from ramodel.experiments.cell import Cell, run_cell
 from ramodel.experiments.confront import DepthRow, confront, depth_rows
-from ramodel.experiments.reproduction import FULL, QUICK, Plan, Reproduction, cells_of, reproduce
+from ramodel.experiments.reproduction import FULL, QUICK, Plan, Reproduction, reproduce
 from ramodel.experiments.store import CellStore, write_atomically
 
 __all__ = [
@@ -13,7 +13,6 @@ __all__ = [
     "DepthRow",
     "Plan",
     "Reproduction",
-    "cells_of",
     "confront",
     "depth_rows",
     "reproduce",

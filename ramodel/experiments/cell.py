@@ -30,7 +30,9 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     jacobian_decay, head_decay, embedding_decay
         lam_J, lam_W, lam_E of THEORY.md.
     tolerance, iterations
-        Relative gradient norm to stop at, and the most iterations.
+        Relative gradient norm to stop at, and the most iterations (epochs of "sgd").
+    warmup
+        How many of them are epochs of Adam before L-BFGS.
     inputs
         Number of test inputs at which Jacobians are measured, spread evenly over the classes.
     """
@@ -48,6 +50,7 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     embedding_decay: float = 1e-2
     tolerance: float = 1e-7
     iterations: int = 2000
+    warmup: int = 0
     inputs: int = 20
 
     def __post_init__(self) -> None:
@@ -132,7 +135,6 @@ def _training_config(cell: Cell) -> TrainingConfig:
             seed=cell.seed,
             **decays,
         )
-    warmup = 0 if cell.kind in ("linear", "factored") else min(200, cell.iterations)
     return TrainingConfig(
-        iterations=cell.iterations, tolerance=cell.tolerance, warmup=warmup, learning_rate=5e-3, **decays
+        iterations=cell.iterations, tolerance=cell.tolerance, warmup=cell.warmup, learning_rate=5e-3, **decays
     )

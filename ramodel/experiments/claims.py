@@ -229,7 +229,7 @@ CLAIMS: tuple[Claim, ...] = (
         reading=readings.step_variation,
         band=(None, 0.50),
         control="no-skip",
-        reason="S5 bounds the CV of a balanced network by a / sqrt(12) with a = ln(m/w), here below 2",
+        reason="the paper says equispaced; S5 allows balanced networks a defect of up to a/sqrt(12), a the log-gain",
     ),
     Claim(
         statement="RA2",

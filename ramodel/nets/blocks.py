@@ -39,9 +39,9 @@ class LinearBlock(Block):
         super().__init__(skip=skip)
         self.linear = empty_linear(width, width, bias=bias)
 
-    def initialise(self, size: float, identity: float, generator: torch.Generator) -> None:
-        """Draw J = identity I + size N(0, 1/width)."""
-        draw_normal_(self.linear, size, generator, identity=identity)
+    def initialise(self, size: float, orthogonal: float, generator: torch.Generator) -> None:
+        """Draw J = orthogonal Q + size N(0, 1/width), Q a random orthogonal matrix."""
+        draw_normal_(self.linear, size, generator, orthogonal=orthogonal)
 
     @property
     def output_weight(self) -> Tensor:
@@ -66,10 +66,10 @@ class TwoLayerBlock(Block):
         self.activation = activation
         self.outer = empty_linear(hidden, width, bias=bias)
 
-    def initialise(self, size: float, identity: float, generator: torch.Generator) -> None:
-        """Draw A and B alike, so that B A has the mean `identity` I and fluctuations of `size`."""
+    def initialise(self, size: float, orthogonal: float, generator: torch.Generator) -> None:
+        """Draw A and B alike, so that B A is about `orthogonal` times an orthogonal matrix, give or take `size`."""
         for matrix in (self.inner, self.outer):
-            draw_normal_(matrix, math.sqrt(size), generator, identity=math.sqrt(identity))
+            draw_normal_(matrix, math.sqrt(size), generator, orthogonal=math.sqrt(orthogonal))
 
     @property
     def output_weight(self) -> Tensor:
@@ -92,9 +92,11 @@ def empty_linear(inputs: int, outputs: int, *, bias: bool) -> nn.Linear:
 
 
 @torch.no_grad()
-def draw_normal_(layer: nn.Linear, size: float, generator: torch.Generator, *, identity: float = 0.0) -> None:
-    """Fill the weight with identity I + size N(0, 1/fan-in) and the bias, where there is one, with zeros."""
+def draw_normal_(layer: nn.Linear, size: float, generator: torch.Generator, *, orthogonal: float = 0.0) -> None:
+    """Fill the weight with size N(0, 1/fan-in) + orthogonal Q, Q (semi-)orthogonal, and the bias with zeros."""
     layer.weight.normal_(generator=generator).mul_(size / math.sqrt(layer.in_features))
-    layer.weight.diagonal().add_(identity)
+    if orthogonal > 0.0:
+        frame = nn.init.orthogonal_(torch.empty_like(layer.weight), generator=generator)
+        layer.weight.add_(frame, alpha=orthogonal)
     if layer.bias is not None:
         layer.bias.zero_()

@@ -42,9 +42,10 @@ class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     block_scale
         Initial branches have size `block_scale` / depth: J has entries of variance (block_scale/depth)^2 / width; A
         and B of two-matrix blocks share the size equally.
-    initial_identity
-        Multiple of the identity that the initial branch has besides; None means 0 with skip and 1.2 without, where
-        smaller starts collapse to zero.
+    initial_orthogonal
+        Multiple of a random orthogonal matrix, another one in each block, that the initial branch has besides; None
+        means 0 with skip and 1.2 without, where smaller starts collapse to zero. (Multiples of the identity would give
+        all blocks one frame from the start, which S8 says training has no reason to find.)
     seed
         Seed of the initial weights.
 
@@ -66,7 +67,7 @@ class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     embedding_scale: float = 1.0
     head_scale: float = 1.0
     block_scale: float = 1.0
-    initial_identity: float | None = None
+    initial_orthogonal: float | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -83,8 +84,8 @@ class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             raise ValueError(f"width is {self.width}; an identity embedding needs it to equal inputs ({self.inputs}).")
         for name in ("embedding_scale", "head_scale", "block_scale"):
             nonnegative(name, getattr(self, name))
-        if self.initial_identity is not None:
-            nonnegative("initial_identity", self.initial_identity)
+        if self.initial_orthogonal is not None:
+            nonnegative("initial_orthogonal", self.initial_orthogonal)
         integer("seed", self.seed, minimum=0)
 
 
@@ -118,9 +119,11 @@ class ResidualNetwork(nn.Module):
         self.head = empty_linear(config.width, config.classes, bias=config.bias)
 
         draw_normal_(self.embedding, config.embedding_scale, generator)
-        identity = config.initial_identity if config.initial_identity is not None else (0.0 if config.skip else 1.2)
+        orthogonal = config.initial_orthogonal
+        if orthogonal is None:
+            orthogonal = 0.0 if config.skip else 1.2
         for block in self.blocks:
-            cast(LinearBlock | TwoLayerBlock, block).initialise(config.block_scale / config.depth, identity, generator)
+            cast(LinearBlock | TwoLayerBlock, block).initialise(config.block_scale / config.depth, orthogonal, generator)
         draw_normal_(self.head, config.head_scale, generator)
         if config.embedding == "identity":
             nn.init.eye_(self.embedding.weight)

@@ -11,21 +11,23 @@ import msgspec
 import pytest
 import xarray as xr
 
-from ramodel.experiments import Plan, cells_of, reproduce
+from ramodel.experiments import Plan, reproduce
 from ramodel.experiments.reproduction import FULL, QUICK
 from ramodel.experiments.store import CellStore
 
 TOY = Plan(
-    train_size=60,
     test_size=40,
     depths=(1, 2, 3),
     width=12,
+    train_size=60,
     seeds=1,
+    iterations=60,
+    nonlinear_train_size=60,
     nonlinear_seeds=1,
+    nonlinear_iterations=30,
     no_skip_depths=(2,),
     sgd_depths=(2,),
-    iterations=60,
-    nonlinear_iterations=30,
+    sgd_epochs=5,
     tolerance=1e-5,
     inputs=10,
 )
@@ -44,7 +46,7 @@ def run(tmp_path_factory):
 def test_every_cell_is_measured(run):
     assert run.failures == {}
     with xr.open_datatree(run.measurements, engine="h5netcdf") as tree:
-        assert set(tree.children) == {cell.name for cell in cells_of(TOY)} | {"simulations"}
+        assert set(tree.children) == {cell.name for cell in TOY.cells} | {"simulations"}
         cell = tree["relu-trained-L03-seed0"]
         assert cell.attrs["kind"] == "relu"
         assert cell["singular_value"].dims == ("layer", "input", "rank")
@@ -100,7 +102,7 @@ def test_a_damaged_plan_is_refused(tmp_path):
 def test_failed_cells_are_kept_and_tell(tmp_path):
     plan = msgspec.structs.replace(TOY, depths=(1,), no_skip_depths=(), sgd_depths=(), dataset="no such data")
     result = reproduce(tmp_path, plan=plan, jobs=1, progress=False)
-    assert set(result.failures) == {cell.name for cell in cells_of(plan)}
+    assert set(result.failures) == {cell.name for cell in plan.cells}
     assert "no such data" in result.failures["linear-trained-L01-seed0"]
     assert result.exit_code == 1
     assert scientific(tmp_path)["failures"] == result.failures
@@ -130,7 +132,7 @@ def test_killed_and_started_again_it_continues(run, tmp_path):
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     kept = {path.name: path.stat().st_mtime_ns for path in cells.glob("*.nc")}
-    assert 5 <= len(kept) < len(cells_of(TOY)) + 1
+    assert 5 <= len(kept) < len(TOY.cells) + 1
     assert not (tmp_path / "verdicts.json").exists()
 
     reproduce(tmp_path, plan=TOY, jobs=1, progress=False)
@@ -140,7 +142,7 @@ def test_killed_and_started_again_it_continues(run, tmp_path):
 
 @pytest.mark.parametrize("plan", [FULL, QUICK])
 def test_plans_have_what_the_claims_need(plan):
-    cells = cells_of(plan)
+    cells = plan.cells
     assert len({cell.name for cell in cells}) == len(cells)
     assert len(plan.depths) >= 3, "an exponent needs three depths"
     assert plan.width > 10, "S15: every local minimum is on the positive branch only with d > C"

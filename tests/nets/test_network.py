@@ -81,11 +81,15 @@ def test_initial_branches_have_size_one_over_depth(kind):
     assert float(sizes[0] / sizes[1]) == pytest.approx(4.0, rel=0.1)
 
 
-def test_without_skip_the_initial_layers_are_near_a_multiple_of_the_identity():
+def test_without_skip_the_initial_layers_are_orthogonal_and_have_no_common_frame():
     eye = torch.eye(40, dtype=torch.float64)
     for kind in ("linear", "factored"):
-        layers = make(kind, width=40, depth=50, skip=False, block_scale=0.0).jacobians()
-        torch.testing.assert_close(layers, (1.2 * eye).expand(50, 40, 40), rtol=tolerances.DENSE_FLOAT64, atol=1e-12)
+        layers = make(kind, width=40, depth=50, skip=False, block_scale=0.0).jacobians() / 1.2
+        torch.testing.assert_close(
+            layers @ layers.mT, eye.expand(50, 40, 40), rtol=tolerances.DENSE_FLOAT64, atol=1e-12
+        )
+        overlap = torch.einsum("iab,jab->ij", layers, layers) / 40
+        assert float((overlap - torch.eye(50)).abs().max()) < 0.2
 
 
 def test_embedding_modes():
@@ -117,7 +121,7 @@ def test_nonlinear_blocks_have_no_single_jacobian():
         ({"embedding": "identity"}, r"width is 4; .* inputs \(5\)"),
         ({"kind": "linear", "hidden": 3}, "hidden is 3; linear blocks"),
         ({"block_scale": float("nan")}, "block_scale is nan"),
-        ({"initial_identity": -1.0}, "initial_identity is -1.0"),
+        ({"initial_orthogonal": -1.0}, "initial_orthogonal is -1.0"),
         ({"seed": -1}, "seed is -1"),
     ],
 )

@@ -123,15 +123,15 @@ def test_biases_are_trained(kind, new_network, three_digits):
     assert float(network.head.bias.detach().abs().max()) > 0.0
 
 
-def test_the_deep_linear_control_without_skip_trains_from_a_scaled_identity(three_digits):
+def test_the_deep_linear_control_without_skip_trains_from_orthogonal_layers(three_digits):
     sizes = {"inputs": three_digits.inputs, "classes": three_digits.classes, "width": 8, "depth": 16}
     results, maps = {}, {}
-    for name, options in (("identity", {}), ("small", {"initial_identity": 0.0})):
+    for name, options in (("orthogonal", {}), ("small", {"initial_orthogonal": 0.0})):
         network = ResidualNetwork(NetworkConfig(kind="linear", skip=False, **sizes, **options))
         results[name] = quiet(network, three_digits, iterations=500)
         maps[name] = float(network.end_to_end().detach().norm())
-    assert results["identity"].train_accuracy > 0.9
-    assert maps["identity"] > 1.0
+    assert results["orthogonal"].train_accuracy > 0.9
+    assert maps["orthogonal"] > 1.0
     assert results["small"].converged
     assert maps["small"] < 1e-6
 
