@@ -1,7 +1,7 @@
 """The balance equation of statements S2 and S18, solved to the last digits at millions of values per second.
 
 It reads ``v = sqrt(s (1 + s)) (1 + s)^L``, with v = m / sqrt(rho). With an embedding (S18) it is the same equation at
-half the depth, for the square root of m in its unit. In logarithms, with ``T = v^2`` and ``p = 1 + 2L``,
+half the depth, for the square root of m / unit. In logarithms, with ``T = v^2`` and ``p = 1 + 2L``,
 
     ln T = ln s + p ln(1 + s).
 
@@ -29,9 +29,9 @@ TINY = 1e-17
 
 
 def growth(s: Array, exponent: float) -> Array:
-    """Return (1 + s)^exponent to a few rounding errors times its condition number, exponent s / (1 + s) or so.
+    """Return (1 + s)^exponent to a few rounding errors times 1 + exponent s / (1 + s), its condition number.
 
-    From log1p at small s, where 1 + s would be rounded; from pow at large s, where the exponent would be.
+    At small s from log1p, as 1 + s would be rounded; at large s from pow, as exponent ln(1 + s) would be.
     """
     return np.where(s < 1.0, np.exp(exponent * np.log1p(s)), (1.0 + s) ** exponent)
 
@@ -51,6 +51,7 @@ def solve_balance(v: Array, depth: float) -> Array:
 
 
 def _solve_block(v: Array, s: Array, depth: float, single: NDArray[np.float32], double: Array) -> None:
+    """Fill s; `single` [5, n] and `double` [4, n] are room to work in."""
     power = 1.0 + 2.0 * depth
     log_t = np.log(v, out=double[0])
     log_t *= 2.0

@@ -6,6 +6,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ramodel.checks import finite_array
 from ramodel.theory.balance import growth
 from ramodel.theory.model import Array, ResidualModel, checked, relative_size, representable
 
@@ -246,6 +247,39 @@ class NuclearModel(ResidualModel):
         with np.errstate(invalid="ignore"):
             exponent: Array = -self.depth / (self.depth + 0.5 * self.ends) * (1.0 + s) * (np.log1p(s) / s)
         return exponent
+
+    def factor_balance_error(self, inner: ArrayLike, outer: ArrayLike) -> float:
+        """Largest relative departure of B_l^T B_l from A'_l A'_l^T: 0 at every critical point (S6; own; exact).
+
+        The same as B_l B_l^T = (J_l J_l^T)^(1/2), without a root to take. Frobenius norms; a departure of exactly zero
+        counts as zero, any other from a zero factor as infinite.
+
+        Parameters
+        ----------
+        inner
+            A'_1, ..., A'_L, shape [L, hidden, d].
+        outer
+            B_1, ..., B_L, shape [L, d, hidden].
+
+        Returns
+        -------
+        Number without unit.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If shapes do not fit, an array is empty, or an entry is NaN or infinite.
+
+        Examples
+        --------
+        >>> NuclearModel(1, 1.0, 1.0).factor_balance_error(inner=[[[1.0]]], outer=[[[2.0]]])
+        3.0
+        """
+        a = finite_array("inner", inner, shape=(None, None, None))
+        layers, hidden, width = a.shape
+        b = finite_array("outer", outer, shape=(layers, width, hidden))
+        gram = a @ a.swapaxes(1, 2)
+        return float(relative_size(b.swapaxes(1, 2) @ b - gram, gram).max())
 
     @property
     def _rho(self) -> Fraction:

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from ramodel.theory import NuclearModel
 from tests.reference import theory as reference
-from tests.strategies import powers_of_ten, residual_models
-from tests.tolerances import CLOSED_FORM, LAST_DIGITS, MINIMISER, MINIMISER_POINT, ROUNDING
+from tests.strategies import orthogonal_matrices, powers_of_ten, residual_models
+from tests.tolerances import CLOSED_FORM, DENSE_FLOAT64, LAST_DIGITS, MINIMISER, MINIMISER_POINT, ROUNDING
 
 MODEL = NuclearModel(8, 0.02, 0.01)
 BOTH = pytest.mark.parametrize("embedding_decay", [None, 0.03], ids=["head", "head and embedding"])
@@ -148,3 +148,27 @@ def test_overflow_is_said():
         NuclearModel(1e-3, 1e200, 1.0).cost(1e220)
     with pytest.raises(OverflowError, match=r"^s exceeds"):
         NuclearModel(1e-3, 1.0, 1.0).jacobian_singular_value(1e200)
+
+
+@given(orthogonal_matrices(4), orthogonal_matrices(3))
+def test_factors_of_equal_energy_are_balanced(frame, turn):
+    """From J = V diag(s) V^T: B = V sqrt(s) R^T, A' = R sqrt(s) V^T for any rotation R of the hidden units."""
+    s = np.array([2.0, 0.7, 0.1])
+    outer = (frame[:, :3] * np.sqrt(s)) @ turn.T
+    inner = outer.T
+    assert MODEL.factor_balance_error([inner, 2 * inner], [outer, 2 * outer]) < DENSE_FLOAT64
+    assert MODEL.factor_balance_error([inner, inner], [outer, 1.1 * outer]) == pytest.approx(0.21, rel=DENSE_FLOAT64)
+    eigenvalues, vectors = np.linalg.eigh(outer @ inner)  # B B^T = (J J^T)^(1/2) says the same
+    np.testing.assert_allclose((vectors * np.abs(eigenvalues)) @ vectors.T, outer @ outer.T, atol=DENSE_FLOAT64)
+
+
+def test_factors_of_nothing_are_balanced():
+    assert MODEL.factor_balance_error(np.zeros((2, 3, 4)), np.zeros((2, 4, 3))) == 0.0
+    assert MODEL.factor_balance_error(np.zeros((1, 1, 1)), np.ones((1, 1, 1))) == np.inf
+
+
+def test_bad_factors_are_named():
+    with pytest.raises(ValueError, match=r"^outer has shape \(2, 3, 4\)"):
+        MODEL.factor_balance_error(np.zeros((2, 3, 4)), np.zeros((2, 3, 4)))
+    with pytest.raises(ValueError, match=r"^inner\[0, 0, 0\] is nan"):
+        MODEL.factor_balance_error([[[np.nan]]], [[[1.0]]])

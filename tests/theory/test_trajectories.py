@@ -1,5 +1,6 @@
 """S5 and S11 against plain loops and 50 digits."""
 
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given
@@ -24,12 +25,12 @@ def test_trajectory_walks_through_the_blocks(frame, seed, depth, rank):
         np.testing.assert_allclose(states[:, n], walked, atol=DENSE_FLOAT64 * scale)
 
 
-def test_trajectory_keeps_tiny_steps():
-    """(1 + s)^l - 1 keeps its relative accuracy where 1 + s rounds to 1."""
-    states = trajectory([1.0, 0.0], [[0.0], [1.0]], [1e-20], depth=4)
-    np.testing.assert_array_equal(states, np.tile([1.0, 0.0], (5, 1)))
-    states = trajectory([0.0, 1.0], [[0.0], [1.0]], [1e-12], depth=4)
-    np.testing.assert_allclose(np.diff(states[:, 1]), 1e-12, rtol=1e-3)
+def test_trajectory_does_not_add_up_the_rounding_of_thin_blocks():
+    """1 + s rounded, to the power of 10^5, would be off by 1e-11."""
+    depth, s = 10**5, 1.0 / 3e6
+    with mpmath.workdps(50):
+        last = float((1 + mpmath.mpf(s)) ** depth)
+    assert trajectory([1.0], [[1.0]], [s], depth)[-1, 0] == pytest.approx(last, rel=ROUNDING)
 
 
 def test_trajectory_of_one_input_of_many_and_of_none():
