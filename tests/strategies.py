@@ -27,3 +27,24 @@ def residual_models(draw, kind, *, depths=None):
     head_decay = draw(powers_of_ten(-6, 2))
     embedding_decay = draw(st.none() | powers_of_ten(-6, 2))
     return kind(depth, head_decay * draw(powers_of_ten(-12, 12)), head_decay, embedding_decay)
+
+
+@st.composite
+def problems(draw, *, models=("frobenius", "nuclear"), losses=("squared", "cross-entropy", "logistic")):
+    """Small random `ramodel.simulate` problems: C above and below d, N above and below d, with and without embedding."""
+    from ramodel.simulate import random_problem
+
+    loss = draw(st.sampled_from(losses))
+    classes = 2 if loss == "logistic" else draw(st.integers(2, 5))
+    return random_problem(
+        model=draw(st.sampled_from(models)),
+        classes=classes,
+        width=draw(st.integers(1, 5)),
+        depth=draw(st.integers(1, 4)),
+        samples=draw(st.integers(classes, 9)),
+        loss=loss,
+        jacobian_decay=draw(powers_of_ten(-2, 0)),
+        head_decay=draw(powers_of_ten(-2, 0)),
+        embedding_decay=draw(st.none() | powers_of_ten(-2, 0)),
+        seed=draw(st.integers(0, 1000)),
+    )

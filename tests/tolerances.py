@@ -34,3 +34,9 @@ MINIMISER = 1e-8
 
 MINIMISER_POINT = 1e-4
 """Relative, and a hundredth of it absolute: where that minimum lies (the square root of the value's accuracy)."""
+
+UNREDUCED = 1e-12
+"""Relative to the largest entry: hand-written gradients and Hessian-vector products against autograd in float64."""
+
+FLAT_EIGENVALUE = 1e-10
+"""Absolute: a Hessian eigenvalue that is 0 by a gauge freedom, of matrices of norm up to about ten."""

@@ -204,7 +204,8 @@ def _line_search(
         new_slope = dot(found.gradient, direction)
         decreased = found.value <= state.value + SUFFICIENT_DECREASE * steps * slope
         level = (found.value <= state.value + noise) & (new_slope <= (2 * SUFFICIENT_DECREASE - 1) * slope)
-        too_long = ~(decreased | level)  # also where the value is not finite
+        finite = found.value.isfinite() & new_slope.isfinite()
+        too_long = ~(finite & (decreased | level))
         too_short = ~too_long & (new_slope < CURVATURE * slope)
         searching = too_long | too_short
         if not bool(searching.any()) or trials == MAX_TRIALS or clock.expired():

@@ -116,8 +116,9 @@ def polish(
         noise = VALUE_NOISE * state.value.abs()
         # Once the predicted decrease drowns in rounding, a smaller gradient is what tells a good step.
         drowned = (predicted <= 10.0 * noise) & (actual >= -10.0 * noise)
-        better = found.relative_gradient() < norm
-        accepted = torch.where(drowned, better, (actual >= ACCEPT * predicted) & (predicted > 0.0))
+        new_norm = found.relative_gradient()
+        enough = (actual >= ACCEPT * predicted) & (predicted > 0.0)
+        accepted = torch.where(drowned, new_norm < norm, enough & found.value.isfinite() & new_norm.isfinite())
         length = torch.linalg.vector_norm(step, dim=1)
         wider = accepted & (actual >= GOOD * predicted) & (length >= 0.9 * radius)
         radius = torch.where(accepted, torch.where(wider, 2.0 * radius, radius), 0.25 * torch.minimum(radius, length))
