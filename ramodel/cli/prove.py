@@ -37,4 +37,5 @@ class Prove(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
         options = ["--list"] * self.list + ["--json"] * self.json
         command = [sys.executable, "-m", "proofs_check", *self.ids, *options]
         sys.stdout.flush()
-        return subprocess.run(command, check=False).returncode
+        # In a session of its own Ctrl-C reaches this process alone, which then ends the other without a traceback.
+        return subprocess.run(command, check=False, start_new_session=True).returncode

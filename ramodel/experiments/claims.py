@@ -219,6 +219,7 @@ CLAIMS: tuple[Claim, ...] = (
         kinds=_NONLINEAR,
         reading=readings.line_shape,
         band=(None, 1.10),
+        control="no-skip",
         reason="1 is a line; at 1.10 the steps turn by less than 25 degrees about their mean direction",
     ),
     Claim(
@@ -238,6 +239,7 @@ CLAIMS: tuple[Claim, ...] = (
         kinds=_NONLINEAR,
         reading=readings.subspace_affinity,
         band=(0.60, None),
+        control="no-skip",
         reason="random subspaces have C/d; 0.6 is half way to 1 and beyond",
     ),
     Claim(
@@ -247,6 +249,7 @@ CLAIMS: tuple[Claim, ...] = (
         kinds=_NONLINEAR,
         reading=readings.asymmetry,
         band=(None, 0.50),
+        control="no-skip",
         reason="random matrices have sqrt(2); at 0.5 the antisymmetric part holds 6 % of the energy",
     ),
     Claim(
@@ -265,6 +268,7 @@ CLAIMS: tuple[Claim, ...] = (
         kinds=_NONLINEAR,
         reading=readings.inverse_slope,
         band=(0.5, 1.5),
+        control="no-skip",
         reason="1 by S7 (transport cost), 0 by S1 and S6 (weight decay): the band is the paper's reading of RA4",
     ),
 )

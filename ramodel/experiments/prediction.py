@@ -26,7 +26,9 @@ def model_of(kind: str, depth: int, jacobian_decay: float, head_decay: float, em
     raise ValueError(f"kind is {kind!r}; only 'linear' and 'factored' networks are instances of the provable model.")
 
 
-def predict_network(network: ResidualNetwork, model: ResidualModel, points: NDArray[np.float64], ranks: int) -> xr.Dataset:
+def predict_network(
+    network: ResidualNetwork, model: ResidualModel, points: NDArray[np.float64], ranks: int
+) -> xr.Dataset:
     """Confront one linear or factored network with `model`.
 
     Parameters

@@ -259,7 +259,9 @@ def _claim_folder(folder: Path, plan: Plan) -> None:
         try:
             there = msgspec.json.decode(path.read_bytes(), type=Plan)
         except msgspec.DecodeError as error:
-            raise ValueError(f"out is {str(folder)!r}; its plan.json is damaged ({error}). Use another folder.") from error
+            raise ValueError(
+                f"out is {str(folder)!r}; its plan.json is damaged ({error}). Use another folder."
+            ) from error
         if there != plan:
             differing = [name for name in plan.__struct_fields__ if getattr(plan, name) != getattr(there, name)]
             raise ValueError(
@@ -282,9 +284,7 @@ def _provenance(plan: Plan) -> dict[str, str]:
 
 
 def _verdicts(result: Reproduction) -> bytes:
-    rows = [
-        msgspec.to_builtins(row) | {"error": row.error, "verdict": row.verdict} for row in result.comparisons
-    ]
+    rows = [msgspec.to_builtins(row) | {"error": row.error, "verdict": row.verdict} for row in result.comparisons]
     content = {
         "plan": result.plan,
         "comparisons": rows,

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ramodel.report.measurements import MODEL_KINDS, SIMULATIONS, MeasuredNetwork, Measurements, networks
-from ramodel.report.panels import Floats, legend_below, log_axis, say_in_panel
+from ramodel.report.panels import Floats, finite_mean, legend_below, log_axis, say_in_panel
 from ramodel.report.style import THEORY_COLOUR, WIDTH_INCHES, kind_colour
 
 __all__ = ["draw_balance"]
@@ -18,7 +18,7 @@ _LEAST_SHARE = 0.01
 """Singular values predicted below this share of the largest are left out: zero on a log axis, or still relaxing."""
 
 _SOURCES = {"trained": ("L-BFGS", "o"), "sgd": ("SGD", "^")}
-_KIND_OF_MODEL = {"frobenius": "linear", "nuclear": "factored"}
+_BLOCKS = {"frobenius": ("linear", "Frobenius"), "nuclear": ("factored", "nuclear")}
 
 
 class _Points(msgspec.Struct, frozen=True):
@@ -47,7 +47,9 @@ def draw_balance(measurements: Measurements) -> Figure:
     Below each panel stands the relative departure of every point from its closed form.
     """
     figure = Figure(figsize=(WIDTH_INCHES + 0.4, 3.7))
-    panels = figure.subplots(2, 3, squeeze=False, height_ratios=(3, 1.3), sharex="col", sharey="row")
+    panels = figure.subplots(2, 3, squeeze=False, height_ratios=(3, 1.3), sharex="col")
+    panels[1, 0].sharey(panels[1, 1])
+    panels[1, 1].sharey(panels[1, 2])
     nets = [net for arm in _SOURCES for net in networks(measurements, arm=arm) if net.kind in MODEL_KINDS]
     trained = [points for net in nets for points in _of_network(net)]
     simulated = list(_of_optimiser(measurements))
@@ -67,7 +69,7 @@ def _of_network(network: MeasuredNetwork) -> Iterable[tuple[_Points, _Points]]:
     needed = ("singular_value", "head_singular_value", "end_to_end_singular_value")
     if model is None or not network.has(*needed):
         return
-    s = np.nanmean(network.array("singular_value", "layer", "input", "rank"), axis=(0, 1))
+    s = finite_mean(network.array("singular_value", "layer", "input", "rank"), axis=(0, 1))
     head = network.array("head_singular_value", "rank") / np.sqrt(model.decay_ratio)
     m = network.array("end_to_end_singular_value", "rank")
     unit = MODEL_KINDS[network.kind](1, 1.0, 1.0)
@@ -84,10 +86,9 @@ def _of_optimiser(measurements: Measurements) -> Iterable[tuple[_Points, _Points
     unit = np.sqrt(float(found.attrs.get("rho", 1.0)))
     for index in range(found.sizes["problem"]):
         problem = found.isel(problem=index)
-        name = str(problem["model"].item())
-        kind = _KIND_OF_MODEL[name]
+        kind, name = _BLOCKS[str(problem["model"].item())]
         law = MODEL_KINDS[kind](int(problem["depth"]), 1.0, 1.0)
-        head, s, m = (np.asarray(problem[name].values, dtype=float) for name in ("head", "jacobian", "end_to_end"))
+        head, s, m = (np.asarray(problem[key].values, dtype=float) for key in ("head", "jacobian", "end_to_end"))
         place = (kind, f"{name} problem, optimiser", "x", int(problem["depth"]))
         yield _Points(*place, head / unit, s, law.from_head), _Points(*place, m / unit, s, law.jacobian_singular_value)
 
@@ -102,9 +103,10 @@ def _panel(pair: Sequence[Axes], series: Sequence[_Points], title: str, label: s
         bottom.set_axis_off()
         return
     universal = label.startswith("$w")
+    every_x, every_s = (np.concatenate([points.kept()[i] for points in shown]) for i in (0, 1))
+    line = np.geomspace(every_x.min() / 1.2, every_x.max() * 1.2, 400)
     for points in {(p.kind, 0 if universal else p.depth): p for p in shown}.values():
-        same = [p.kept()[0] for p in shown if p.kind == points.kind and (universal or p.depth == points.depth)]
-        _curve(top, points, np.concatenate(same), name_depth=not universal)
+        _curve(top, points, line, every_s.min() / 1.5, name_depth=not universal)
     for points in shown:
         x, s, predicted = points.kept()
         colour = kind_colour(points.kind)
@@ -117,15 +119,21 @@ def _panel(pair: Sequence[Axes], series: Sequence[_Points], title: str, label: s
     bottom.set_xlabel(label)
 
 
-def _curve(axes: Axes, points: _Points, x: Floats, *, name_depth: bool) -> None:
-    """Draw the closed form over the range of x, in the dark of its kind, with the depth at its end."""
-    line = np.geomspace(x.min() / 1.15, x.max() * 1.15, 200)
+def _curve(axes: Axes, points: _Points, line: Floats, least: float, *, name_depth: bool) -> None:
+    """Draw the closed form along `line` where it exceeds `least`; depths stand at its end, a column for each model."""
     s = np.asarray(points.law(line))
-    line, s = line[s > 0], s[s > 0]
-    style = "-" if points.kind == "linear" else "--"
-    law = "frobenius: closed form" if points.kind == "linear" else "nuclear: closed form"
-    axes.plot(line, s, color=THEORY_COLOUR, linestyle=style, linewidth=0.8, zorder=1.5, label=law)
-    if name_depth:
-        end, side = (line[-1], s[-1]), "bottom" if points.kind == "linear" else "top"
-        look = {"fontsize": 5.5, "color": kind_colour(points.kind), "va": side}
-        axes.annotate(f"$L={points.depth}$", end, (1, 0), textcoords="offset points", **look)
+    line, s = line[s > least], s[s > least]
+    frobenius = points.kind == "linear"
+    name = "Frobenius" if frobenius else "nuclear"
+    look = {"linestyle": "-" if frobenius else "--", "linewidth": 0.8, "color": THEORY_COLOUR, "zorder": 1.5}
+    axes.plot(line, s, **look, label=f"{name} model: closed form")
+    if name_depth and line.size:
+        axes.annotate(
+            f"$L={points.depth}$",
+            (line[-1], s[-1]),
+            (2 if frobenius else 22, 0),
+            textcoords="offset points",
+            fontsize=5.5,
+            color=kind_colour(points.kind),
+            va="center",
+        )

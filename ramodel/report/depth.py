@@ -47,7 +47,7 @@ def draw_depth(measurements: Measurements) -> Figure:
         panels[-1, column].set_xlabel("depth $L$")
     panels[0, 0].set_ylabel("top singular value $s_1$")
     panels[1, 0].set_ylabel(r"$\Delta\ln s_1\,/\,\Delta\ln L$")
-    legend_below(figure, panels.flat, columns=4)
+    legend_below(figure, panels.flat, columns=3)
     return figure
 
 
@@ -62,7 +62,7 @@ def _values(axes: Axes, kind: str, trained: list[MeasuredNetwork], controls: dic
     _points(axes, trained, kind_colour(kind), kind_marker(kind), "trained")
     depths = np.array(sorted({net.depth for net in trained}), dtype=float)
     if kind in MODEL_KINDS:
-        own = [mean_and_reach(_predicted(net) for net in trained if net.depth == depth)[0] for depth in depths]
+        own = [geometric_mean(_predicted(net) for net in trained if net.depth == depth)[0] for depth in depths]
         axes.plot(depths, own, color=THEORY_COLOUR, label="S18: from each net's own $m_1$")
         curve = _curve(trained, depths)
         if curve is not None:
@@ -70,7 +70,7 @@ def _values(axes: Axes, kind: str, trained: list[MeasuredNetwork], controls: dic
                 curve[0], curve[1], color=THEORY_COLOUR, linewidth=0.8, linestyle="--", label="S18: at the mean $m_1$"
             )
     middle = float(np.exp(np.log(depths).mean()))
-    height = geometric_mean(_top(net) for net in trained)
+    height, _ = geometric_mean(_top(net) for net in trained)
     axes.plot(depths, height * middle / depths, color=THEORY_COLOUR, linewidth=0.6, linestyle=":", label="RA4: $1/L$")
 
 
@@ -96,7 +96,7 @@ def _exponents(axes: Axes, kind: str, trained: list[MeasuredNetwork]) -> None:
 
 def _curve(trained: list[MeasuredNetwork], depths: Floats) -> tuple[Floats, Floats, Floats] | None:
     """Return depths, s_1 and local exponent of the theory at the geometric mean of the nets' m_1; None without one."""
-    m = geometric_mean(
+    m, _ = geometric_mean(
         net.array("end_to_end_singular_value", "rank")[0] for net in trained if net.has("end_to_end_singular_value")
     )
     if not math.isfinite(m):
@@ -112,9 +112,10 @@ def _points(axes: Axes, found: list[MeasuredNetwork], colour: str, marker: str, 
     depths = sorted({net.depth for net in found})
     if not depths:
         return
-    rows = [mean_and_reach(_top(net) for net in found if net.depth == depth) for depth in depths]
-    mean, reach = np.array(rows).T
-    axes.errorbar(depths, mean, np.minimum(reach, 0.99 * mean), fmt=marker, color=colour, label=label, elinewidth=0.7)
+    rows = [geometric_mean(_top(net) for net in found if net.depth == depth) for depth in depths]
+    mean, factor = np.array(rows).T
+    reach = np.stack([mean - mean / factor, mean * factor - mean])
+    axes.errorbar(depths, mean, reach, fmt=marker, color=colour, label=label, elinewidth=0.7)
 
 
 def _slope(trained: list[MeasuredNetwork]) -> str:

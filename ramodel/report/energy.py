@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ramodel.report.formatting import number
-from ramodel.report.measurements import MeasuredNetwork, Measurements, kinds, networks
+from ramodel.report.measurements import MeasuredNetwork, Measurements, networks
 from ramodel.report.panels import Floats, legend_below, log_axis, say_in_panel
 from ramodel.report.style import CONTROL_COLOUR, THEORY_COLOUR, WIDTH_INCHES, kind_colour, kind_marker
 
@@ -67,11 +67,8 @@ def _euler(axes: Axes, measurements: Measurements) -> None:
         ratio: Floats = net.array("euler_work", "state") / net.scalar("head_energy")
         axes.plot(np.linspace(0, 1, net.depth + 1), ratio, **(_look(net) | {"linestyle": "-", "linewidth": 0.6}))
     axes.axhline(1.0, color=THEORY_COLOUR, linewidth=0.9, zorder=1.5)
-    others = [kind for kind in kinds(measurements) if kind not in _HOMOGENEOUS]
-    if others:
-        note = f"{', '.join(others)}: not 1-homogeneous, no prediction"
-        axes.text(0.97, 0.03, note, transform=axes.transAxes, ha="right", fontsize=6, color=kind_colour(others[0]))
-    axes.set_title("along the depth")
+    others = ", ".join(dict.fromkeys(net.kind for net in nets if net.kind not in _HOMOGENEOUS))
+    axes.set_title("along the depth" + (f"\n({others}: not homogeneous, no prediction)" if others else ""))
     axes.set_xlabel("relative layer $l / L$")
     axes.set_ylabel(r"$-\langle g_l, h_l\rangle\,/\,\lambda_W \|W\|_F^2$")
 

@@ -56,11 +56,11 @@ _ALL = (
     Figure(
         name="ra1_trajectories",
         statement="RA1, S5",
-        title="every input moves on a line; the steps grow where the theory says so",
+        title="trajectories of inputs, and the lengths of their steps",
         caption=(
             "Top: states h_0 (open) to h_L of test inputs in the plane of the first two principal axes of all states, "
-            "with the class at the end; below, in grey, the same of an untrained network. RA1 says: straight, and "
-            "equispaced. Bottom: length of each step over the mean step of its input, mean and middle half of the "
+            "with the class beyond the end of its longest trajectory; below, in grey, the same of an untrained network. RA1 says: straight, and "
+            "equispaced. Bottom: length of each step over the mean step of its input, median and middle half of the "
             "inputs. For linear and factored blocks S5 predicts from the head alone that steps grow by 1 + s_k a "
             "layer: the black line along the fastest direction, the shade down to the slowest."
         ),
@@ -69,7 +69,7 @@ _ALL = (
     Figure(
         name="ra2_alignment",
         statement="RA2",
-        title="singular vectors of all layers align; without skips they share no frame",
+        title="alignment of singular vectors between layers, with and without skips",
         caption=(
             "Each block (l, m) is the matrix |u_i^T J_m v_j| / s_1(J_m) with singular vectors of layer l and the "
             "Jacobian of layer m, averaged over inputs; bright diagonals in every block mean alignment across depth. "
@@ -82,7 +82,7 @@ _ALL = (
     Figure(
         name="ra3_spectrum",
         statement="RA3, S1",
-        title="Residual Jacobians have rank at most C",
+        title="singular values of the Residual Jacobians, and the gap after the C-th",
         caption=(
             "Singular values in units of the largest, mean and middle half over all layers and inputs; the dashed "
             "line stands after the C-th. Grey crosses: untrained. Black line: predicted from the head alone, with "
@@ -93,10 +93,10 @@ _ALL = (
     Figure(
         name="ra4_depth",
         statement="RA4, S4, S6",
-        title="top singular values fall with depth as the depth law says",
+        title="top singular value across depth",
         caption=(
-            "Top: largest singular value (median over layers and inputs) against the number of blocks, mean over seeds "
-            "with 95 % intervals; slope of the regression in the title. Solid: predicted from each network's own "
+            "Top: largest singular value (median over layers and inputs) against the number of blocks, geometric mean over "
+            "seeds with 95 % intervals; slope of the regression in the title. Solid: predicted from each network's own "
             "end-to-end singular value; dashed: at their mean; dotted: 1/L. Grey: controls. Bottom: exponent between "
             "neighbouring depths, and the theory's local exponent (dashed)."
         ),
@@ -105,9 +105,9 @@ _ALL = (
     Figure(
         name="ra4_layers",
         statement="RA4, S1, S7",
-        title="within one network, 1/s against the layer tells the laws apart",
+        title="top singular value within one network, layer by layer",
         caption=(
-            "Inverse of the largest singular value of every layer, mean and middle half over inputs. Weight decay on "
+            "Inverse of the largest singular value of every layer, median and middle half over inputs. Weight decay on "
             "the blocks predicts a constant (S1, S6), transport cost and equal steps a line of slope 1 (S7, S11). The "
             "slope in the titles is of the median over inputs, with its 95 % interval. Below: untrained."
         ),
@@ -129,7 +129,7 @@ _ALL = (
     Figure(
         name="s19_work_energy",
         statement="S19",
-        title="a block's weight energy is its work against the loss",
+        title="weight energy of every block against its work",
         caption=(
             "Left: work against energy of every block of every trained network, with the worst relative gradient norm "
             "reached by its kind: a departure from the line measures how far from stationary it is. Grey: untrained "

@@ -8,6 +8,7 @@ from ramodel.metrics import inverse_line
 from ramodel.report.formatting import measured
 from ramodel.report.measurements import MeasuredNetwork, Measurements, kinds
 from ramodel.report.panels import (
+    Floats,
     describe,
     error_bars,
     grid,
@@ -60,11 +61,13 @@ def _panel(axes: Axes, network: MeasuredNetwork | None, colour: str, marker: str
         label="slope 1 (RA4, S7)",
     )
     axes.plot(layers, np.full_like(layers, height), color=THEORY_COLOUR, linewidth=0.9, label="slope 0 (S1, S6)")
-    axes.set_title(describe(network) + _slope(np.nanmedian(top, axis=1)))
+    axes.set_title(describe(network) + _slope(top))
 
 
-def _slope(values: np.ndarray) -> str:
-    if values.size < 3 or not (values > 0).all():
+def _slope(top: Floats) -> str:
+    """Return a line with the slope of 1 / median over inputs; none where a layer has no finite, positive one."""
+    finite = [row[np.isfinite(row)] for row in top]
+    if len(finite) < 3 or not all(row.size and np.median(row) > 0 for row in finite):
         return ""
-    fit = inverse_line(values)
+    fit = inverse_line(np.array([np.median(row) for row in finite]))
     return f"\nslope {measured(float(fit.slope), (float(fit.interval[0]), float(fit.interval[1])), decimals=2)}"

@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import h5netcdf
 import msgspec
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from ramodel.report.netcdf import read_tree
 from ramodel.theory import FrobeniusModel, NuclearModel
 
 __all__ = ["MODEL_KINDS", "SIMULATIONS", "MeasuredNetwork", "kinds", "load_measurements", "networks"]
@@ -58,7 +58,7 @@ class MeasuredNetwork(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def classes(self) -> int:
         """Number of classes C."""
-        return int(self.data.attrs["classes"])
+        return int(self.data.attrs["classes"] if "classes" in self.data.attrs else self.data.sizes["class"])
 
     def has(self, *variables: str) -> bool:
         """Tell whether all of `variables` were measured."""
@@ -122,11 +122,11 @@ def load_measurements(path: str | os.PathLike[str]) -> Measurements:
     """
     file = _measurements_file(Path(path).expanduser())
     try:
-        with xr.open_datatree(file, engine="h5netcdf") as tree:
-            loaded = tree.load()
-    except (OSError, ValueError, KeyError, RuntimeError, AttributeError, h5netcdf.CompatibilityError) as error:
+        loaded = read_tree(file)
+    except (OSError, ValueError, KeyError) as error:
         raise ValueError(
-            f"{file} cannot be read as netCDF ({error}); it is damaged or of another format: run `ramodel reproduce` again."
+            f"{file} cannot be read as netCDF ({error}); it is damaged or of another format: "
+            "run `ramodel reproduce` again."
         ) from error
     if not networks(loaded):
         raise ValueError(

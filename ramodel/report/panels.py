@@ -22,6 +22,7 @@ __all__ = [
     "log_axis",
     "name_column",
     "error_bars",
+    "finite_mean",
     "geometric_mean",
     "grid",
     "legend_below",
@@ -102,25 +103,29 @@ def mean_and_reach(values: Iterable[float]) -> tuple[float, float]:
     return float(np.mean(finite)), (interval[1] - interval[0]) / 2 if interval is not None else 0.0
 
 
-def geometric_mean(values: Iterable[float]) -> float:
-    """Return the geometric mean of the finite positive `values`; NaN where there is none."""
-    logs = [math.log(value) for value in values if math.isfinite(value) and value > 0]
-    return math.exp(sum(logs) / len(logs)) if logs else math.nan
+def geometric_mean(values: Iterable[float]) -> tuple[float, float]:
+    """Return the geometric mean of the finite positive `values` and the factor to its 95 % limits; NaN, 1 if none."""
+    mean, reach = mean_and_reach(math.log(value) for value in values if math.isfinite(value) and value > 0)
+    return math.exp(mean), math.exp(reach)
 
 
-def error_bars(
-    axes: Axes, x: Floats, values: Floats, *, colour: str, marker: str, label: str, zorder: float = 2
-) -> None:
-    """Draw the mean of `values` [x, sample] with bars over the middle half of the samples; NaN are left out."""
+def finite_mean(values: Floats, axis: int | tuple[int, ...]) -> Floats:
+    """Return the mean of the finite `values` along `axis`; NaN where there is none."""
+    finite = np.isfinite(values)
+    count = finite.sum(axis=axis)
+    total = np.where(finite, values, 0.0).sum(axis=axis)
+    mean: Floats = np.divide(total, count, out=np.full(np.shape(total), np.nan), where=count > 0)
+    return mean
+
+
+def error_bars(axes: Axes, x: Floats, values: Floats, *, colour: str, marker: str, label: str) -> None:
+    """Draw the median of `values` [x, sample] with bars over the middle half of the samples; NaN are left out."""
     kept = np.isfinite(values).any(axis=1)
     if not kept.any():
         return
-    low, high = np.nanquantile(values[kept], [0.25, 0.75], axis=1)
-    middle = np.nanmean(values[kept], axis=1)
-    reach = np.abs(np.stack([np.minimum(low - middle, 0.0), np.maximum(high - middle, 0.0)]))
-    axes.errorbar(
-        x[kept], middle, reach, fmt=marker, color=colour, label=label, markersize=3, elinewidth=0.7, zorder=zorder
-    )
+    low, middle, high = np.nanquantile(values[kept], [0.25, 0.5, 0.75], axis=1)
+    reach = np.stack([middle - low, high - middle])
+    axes.errorbar(x[kept], middle, reach, fmt=marker, color=colour, label=label, markersize=3, elinewidth=0.7)
 
 
 def legend_below(figure: Figure, panels: Iterable[Axes], *, columns: int = 6) -> None:
@@ -130,7 +135,9 @@ def legend_below(figure: Figure, panels: Iterable[Axes], *, columns: int = 6) ->
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
             entries.setdefault(label, handle)
     if entries:
-        order = sorted(entries, key=lambda label: not isinstance(entries[label], ErrorbarContainer))
+        order = sorted(
+            entries, key=lambda label: (label != "trained", not isinstance(entries[label], ErrorbarContainer))
+        )
         figure.legend([entries[label] for label in order], order, loc="outside lower center", ncols=columns)
 
 

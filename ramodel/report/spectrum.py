@@ -16,7 +16,7 @@ _FLOOR = 1e-6
 
 
 def draw_spectrum(measurements: Measurements) -> Figure:
-    """Draw s_k / s_1 against k for a trained network of each kind, its untrained control and, where there is one, S1."""
+    """Draw s_k / s_1 against k for a trained network of each kind, its untrained control and, for linear ones, S1."""
     shown = kinds(measurements)
     figure, panels = grid(shown, (2.1,), sharey="row")
     for axes, kind in zip(panels[0], shown, strict=True):
@@ -51,7 +51,10 @@ def _panel(axes: Axes, kind: str, trained: MeasuredNetwork | None, control: Meas
 
 def _spectrum(axes: Axes, network: MeasuredNetwork, colour: str, marker: str, label: str) -> None:
     """Draw mean and middle half over layers and inputs; triangles on the floor stand for means below it."""
-    values = network.array("singular_value", "layer", "input", "rank")
+    whole = network.has("spectrum")
+    values = network.array(
+        *("spectrum", "layer", "input", "index") if whole else ("singular_value", "layer", "input", "rank")
+    )
     values = values.reshape(-1, values.shape[-1])
     values = values[np.isfinite(values).all(axis=1) & (values[:, 0] > 0)]
     if values.size == 0:
@@ -62,7 +65,7 @@ def _spectrum(axes: Axes, network: MeasuredNetwork, colour: str, marker: str, la
     low, high = np.maximum(np.quantile(relative, [0.25, 0.75], axis=0), _FLOOR)
     seen = mean >= _FLOOR
     reach = np.maximum(np.stack([mean - low, high - mean])[:, seen], 0.0)
-    axes.errorbar(index[seen], mean[seen], reach, fmt=marker, color=colour, label=label, elinewidth=0.7)
+    axes.errorbar(index[seen], mean[seen], reach, fmt=marker, color=colour, label=label, elinewidth=0.7, markersize=2.5)
     axes.plot(
         index[~seen],
         np.full((~seen).sum(), _FLOOR),

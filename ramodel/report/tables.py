@@ -24,8 +24,8 @@ _VERDICT_STYLES: dict[Verdict, str] = {
 def verdict_table(comparisons: Sequence[Comparison]) -> Table:
     """Return the verdicts as a table for the terminal, made for 120 columns and readable from 80 on.
 
-    The relative gradient norm that each kind of network reached stands below the table: exact statements can be
-    off by as much as that leaves.
+    Below stand the relative gradient norm that each kind of network reached, since exact statements can be off by as
+    much as that leaves, and the notes.
 
     Examples
     --------
@@ -45,22 +45,23 @@ def verdict_table(comparisons: Sequence[Comparison]) -> Table:
     table.add_column("control", min_width=11)
     table.add_column("verdict", min_width=8)
     for row in comparisons:
-        claim = Text(row.claim)
-        if row.note and row.verdict != "holds":
-            claim.append(f"\n({row.note})", style="dim")
         table.add_row(
             row.statement,
-            claim,
-            row.subject,
+            Text(row.claim),
+            Text(row.subject),
             _kind(row),
             _predicted(row),
             Text(measured(row.numeric, row.interval)),
-            _control(row),
+            Text(_control(row)),
             Text(row.verdict, style=_VERDICT_STYLES[row.verdict]),
         )
     reached = _stationarity(comparisons)
-    if reached:
-        table.caption = "relative gradient norm reached: " + ", ".join(f"{kind} {text}" for kind, text in reached)
+    remarks = (
+        ["relative gradient norm reached: " + ", ".join(f"{kind} {text}" for kind, text in reached)] if reached else []
+    )
+    remarks += [f"{row.verdict}: {row.claim} ({row.subject}), {row.note}" for row in comparisons if row.note]
+    if remarks:
+        table.caption = Text("\n".join(remarks), style="dim")
     return table
 
 

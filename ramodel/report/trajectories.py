@@ -9,6 +9,7 @@ from ramodel.report.panels import (
     Floats,
     describe,
     error_bars,
+    finite_mean,
     grid,
     legend_below,
     name_column,
@@ -23,9 +24,12 @@ __all__ = ["draw_trajectories"]
 _ACTIVE_SHARE = 0.01
 """Directions with s_k above this share of s_1 bound the growth of a step."""
 
+_NAMED_SHARE = 0.25
+"""Classes whose longest trajectory is shorter than this share of the longest of all are not named."""
+
 
 def draw_trajectories(measurements: Measurements) -> Figure:
-    """Draw trajectories of a trained network of each kind above its untrained control, and the lengths of their steps."""
+    """Draw trajectories of a trained network of each kind above its untrained control, and their step lengths."""
     shown = kinds(measurements)
     figure, panels = grid(shown, (1.55, 1.55, 1.45))
     for column, kind in enumerate(shown):
@@ -59,13 +63,15 @@ def _plane(axes: Axes, network: MeasuredNetwork | None, colour: str, nothing: st
 
 
 def _name_classes(axes: Axes, path: Floats, labels: np.ndarray) -> None:
-    """Write each class just beyond the mean end of its trajectories."""
-    reach = np.ptp(path, axis=(0, 1)).max()
+    """Write each class beyond the end of its longest trajectory; in the crowd of short ones it could not be read."""
+    size = np.ptp(path, axis=(0, 1)).max()
+    travelled = np.linalg.norm(path[-1] - path[0], axis=-1)
     for label in np.unique(labels):
-        start, end = (path[state][labels == label].mean(axis=0) for state in (0, -1))
-        direction = (end - start) / (np.linalg.norm(end - start) or 1.0)
-        x, y = end + 0.05 * reach * direction
-        axes.text(x, y, str(label), fontsize=6, ha="center", va="center", zorder=4)
+        longest = np.flatnonzero(labels == label)[travelled[labels == label].argmax()]
+        if travelled[longest] > _NAMED_SHARE * travelled.max():
+            direction = (path[-1, longest] - path[0, longest]) / travelled[longest]
+            x, y = path[-1, longest] + 0.05 * size * direction
+            axes.text(x, y, str(label), fontsize=6, ha="center", va="center", zorder=4)
 
 
 def _steps(axes: Axes, trained: MeasuredNetwork | None, control: MeasuredNetwork | None) -> None:
@@ -73,7 +79,7 @@ def _steps(axes: Axes, trained: MeasuredNetwork | None, control: MeasuredNetwork
         if network is None or not network.has("step_length"):
             continue
         steps = network.array("step_length", "layer", "input")
-        mean = steps.mean(axis=0)
+        mean = finite_mean(steps, axis=0)
         relative = np.divide(steps, mean, out=np.full_like(steps, np.nan), where=mean > 0)
         layers = np.arange(1, network.depth + 1)
         if network is control:

@@ -1,7 +1,10 @@
 """`ramodel prove`: the proofs run in a process of their own and their exit code is passed on."""
 
 import json
+import os
+import signal
 import subprocess
+import sys
 
 import pytest
 
@@ -32,7 +35,7 @@ def test_unknown_statement(capfd):
 def test_exit_code_is_passed_on(ramodel, monkeypatch, code):
     ran = []
 
-    def run(command, *, check):
+    def run(command, **options):
         ran.append(command)
         return subprocess.CompletedProcess(command, code)
 
@@ -44,3 +47,14 @@ def test_exit_code_is_passed_on(ramodel, monkeypatch, code):
 def test_formats_exclude_each_other(ramodel):
     sentence = "ramodel prove: --list and --json exclude each other; give one of them.\n"
     assert ramodel("prove", "--list", "--json") == (2, "", sentence)
+
+
+def test_interrupt_ends_the_proofs_without_a_traceback():
+    command = [sys.executable, "-m", "ramodel", "prove"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stdout.readline()  # the proofs have begun
+        os.killpg(process.pid, signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, "ramodel prove: interrupted.\n")

@@ -84,7 +84,7 @@ def test_initial_branches_have_size_one_over_depth(kind):
 def test_without_skip_the_initial_layers_are_orthogonal_and_have_no_common_frame():
     eye = torch.eye(40, dtype=torch.float64)
     for kind in ("linear", "factored"):
-        layers = make(kind, width=40, depth=50, skip=False, block_scale=0.0).jacobians() / 1.2
+        layers = make(kind, width=40, depth=50, skip=False, block_scale=0.0).jacobians().detach() / 1.2
         torch.testing.assert_close(
             layers @ layers.mT, eye.expand(50, 40, 40), rtol=tolerances.DENSE_FLOAT64, atol=1e-12
         )

@@ -55,7 +55,7 @@ def network(kind: str, arm: str, depth: int, seed: int, classes: int = 6, width:
     w = head_value(s, law, m / (1.0 + s) ** depth)
     if arm in ("trained", "sgd"):
         frame = np.linalg.qr(random.normal(size=(width, width)))[0][:, : s.size]
-        error = 0.02 if arm == "sgd" else NOISE[kind]
+        error = 0.02 if arm == "sgd" else NOISE.get(kind, 0.05)
         jacobians = np.broadcast_to((frame * s) @ frame.T, (depth, inputs, width, width))
         jacobians = jacobians + error * s[0] * random.normal(size=jacobians.shape) / np.sqrt(width)
     elif arm == "untrained":
@@ -71,7 +71,7 @@ def network(kind: str, arm: str, depth: int, seed: int, classes: int = 6, width:
     data = readings(jacobians, np.stack(path), classes)
 
     energy = np.full(depth, DECAY * float(np.sum(s**2 if law == "frobenius" else s)))
-    slack = {"linear": 1e-7, "factored": 1e-7, "gelu": 1e-6, "relu": 1e-2}[kind] if arm == "trained" else 0.5
+    slack = {"linear": 1e-7, "factored": 1e-7, "gelu": 1e-6, "relu": 1e-2}.get(kind, 1e-2) if arm == "trained" else 0.5
     head = DECAY * float(np.sum(w**2))
     data["block_energy"] = ("layer", energy)
     data["block_work"] = ("layer", energy * (1.0 + slack * random.normal(size=depth)))
@@ -83,14 +83,13 @@ def network(kind: str, arm: str, depth: int, seed: int, classes: int = 6, width:
     data["head_singular_value"] = ("rank", np.pad(w, (0, ranks - w.size)))
     data["class_mean_singular_value"] = (("layer", "class", "rank"), np.ones((depth, classes, ranks)))
     data["input_class"] = ("input", labels)
-    if law == "nuclear" or kind == "linear":
-        if arm in ("trained", "sgd"):
-            for variable, values in (
-                ("end_to_end_singular_value", m),
-                ("predicted_singular_value", s),
-                ("balanced_singular_value", s),
-            ):
-                data[variable] = ("rank", np.pad(values, (0, ranks - values.size)))
+    if kind in ("linear", "factored") and arm in ("trained", "sgd"):
+        for variable, values in (
+            ("end_to_end_singular_value", m),
+            ("predicted_singular_value", s),
+            ("balanced_singular_value", s),
+        ):
+            data[variable] = ("rank", np.pad(values, (0, ranks - values.size)))
     for scalar, value in (
         ("stationarity", slack if arm != "untrained" else 1.0),
         ("train_loss", 0.1),

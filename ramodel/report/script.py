@@ -1,0 +1,34 @@
+"""What the scripts in figures/ do: draw one figure of a run."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from ramodel.report.figures import FIGURES, draw
+from ramodel.report.measurements import load_measurements
+
+__all__ = ["main"]
+
+
+def main(name: str, arguments: Sequence[str] | None = None) -> None:
+    """Draw the figure `name` as the command line says; an error is one sentence on standard error and exit code 2.
+
+    Parameters
+    ----------
+    name
+        Key of `FIGURES`.
+    arguments
+        Command line; that of the process by default.
+    """
+    figure = FIGURES[name]
+    parser = argparse.ArgumentParser(description=f"{figure.statement}: {figure.title}. {figure.caption}")
+    parser.add_argument(
+        "--from", dest="run", required=True, metavar="RUN_FOLDER", help="folder written by `ramodel reproduce`"
+    )
+    parser.add_argument("--out", default=".", metavar="FOLDER", help="where PNG and SVG go (default: here)")
+    chosen = parser.parse_args(arguments)
+    try:
+        paths = draw([name], load_measurements(chosen.run), chosen.out)
+    except (OSError, ValueError) as error:
+        parser.exit(2, f"{error}\n")
+    sys.stdout.writelines(f"{path}\n" for path in paths)
