@@ -95,7 +95,7 @@ def integer(name: str, value: Any, *, minimum: int = 1, maximum: int | None = No
         raise TypeError(_message(name, value, "must be a whole number", hint))
     if not math.isfinite(float(value)) or float(value) != math.floor(float(value)):
         raise TypeError(_message(name, value, "must be a whole number", hint))
-    number = int(value)
+    number = int(float(value)) if not isinstance(value, (int, np.integer)) else int(value)
     if number < minimum:
         raise ValueError(_message(name, value, f"must be at least {minimum}", hint))
     if maximum is not None and number > maximum:
@@ -115,7 +115,7 @@ def one_of(name: str, value: Any, options: Iterable[T]) -> T:
     """
     choices = list(options)
     if isinstance(value, str) and value in choices:
-        return choices[choices.index(value)]  # type: ignore[arg-type]
+        return choices[choices.index(value)]
     near = difflib.get_close_matches(str(value), choices, n=1)
     listed = ", ".join(repr(choice) for choice in choices)
     end = f"; did you mean {near[0]!r}?" if near else "."

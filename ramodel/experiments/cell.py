@@ -117,24 +117,18 @@ def _network_config(cell: Cell, dataset: Dataset) -> NetworkConfig:
 
 
 def _training_config(cell: Cell) -> TrainingConfig:
-    decays = {
-        "jacobian_decay": cell.jacobian_decay,
-        "head_decay": cell.head_decay,
-        "embedding_decay": cell.embedding_decay,
-    }
-    if cell.arm == "untrained":
-        return TrainingConfig(iterations=0, **decays)
+    config = TrainingConfig(
+        jacobian_decay=cell.jacobian_decay,
+        head_decay=cell.head_decay,
+        embedding_decay=cell.embedding_decay,
+        tolerance=cell.tolerance,
+        iterations=0 if cell.arm == "untrained" else cell.iterations,
+        seed=cell.seed,
+    )
     if cell.arm == "sgd":
-        return TrainingConfig(
-            optimiser="sgd",
-            iterations=cell.iterations,
-            learning_rate=0.05,
-            momentum=0.9,
-            batch_size=150,
-            schedule="cosine",
-            seed=cell.seed,
-            **decays,
+        return msgspec.structs.replace(
+            config, optimiser="sgd", learning_rate=0.05, momentum=0.9, batch_size=150, schedule="cosine"
         )
-    return TrainingConfig(
-        iterations=cell.iterations, tolerance=cell.tolerance, warmup=cell.warmup, learning_rate=5e-3, **decays
+    return (
+        config if cell.arm == "untrained" else msgspec.structs.replace(config, warmup=cell.warmup, learning_rate=5e-3)
     )

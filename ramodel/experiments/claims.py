@@ -175,7 +175,7 @@ CLAIMS: tuple[Claim, ...] = (
         theory=0.0,
         tolerance=1e-3,
         stationary=1e-4,
-        reason="the statement is about stationary points; a block's share of the gradient exceeds the mean up to tenfold",
+        reason="the statement is about stationary points; blocks differ tenfold in energy",
     ),
     Claim(
         statement="S19",

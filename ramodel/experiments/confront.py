@@ -119,10 +119,11 @@ def _single(claim: Claim, kind: str, cells: Cells) -> Comparison:
 def _control(claim: Claim, kind: str, cells: Cells) -> tuple[float | None, str | None, str]:
     if claim.control is None:
         return None, None, ""
-    if claim.control not in _ARMS:
-        nets, name = _select(cells, claim.control, "trained"), claim.control
+    name: str = claim.control.replace("-", " ")
+    if claim.control in _ARMS:
+        nets = _select(cells, kind, claim.control)
     else:
-        nets, name = _select(cells, kind, claim.control), claim.control.replace("-", " ")
+        nets = _select(cells, claim.control, "trained")
     note = ""
     if claim.control == "no-skip":
         trained = [cell for cell in nets if float(cell["train_accuracy"]) >= _TRAINABLE]

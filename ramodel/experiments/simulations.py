@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 import msgspec
 import numpy as np
@@ -14,7 +15,9 @@ from ramodel.theory import FrobeniusModel, NuclearModel
 
 __all__ = ["Simulations", "confront_simulations", "run_simulations"]
 
-_MODELS = ("frobenius", "nuclear")
+Model = Literal["frobenius", "nuclear"]
+
+_MODELS: tuple[Model, Model] = ("frobenius", "nuclear")
 
 
 class Simulations(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -84,7 +87,7 @@ def confront_simulations(found: xr.Dataset) -> list[Comparison]:
     return comparisons
 
 
-def _solve(config: Simulations, model: str, depth: int, seed: int) -> xr.Dataset:
+def _solve(config: Simulations, model: Model, depth: int, seed: int) -> xr.Dataset:
     problem = random_problem(
         model=model,
         classes=config.classes,
