@@ -31,7 +31,7 @@ def residual_models(draw, kind, *, depths=None):
 
 @st.composite
 def problems(draw, *, models=("frobenius", "nuclear"), losses=("squared", "cross-entropy", "logistic")):
-    """Small random `ramodel.simulate` problems: C above and below d, N above and below d, with and without embedding."""
+    """Small random `ramodel.simulate` problems: C and N above and below d, with and without embedding."""
     from ramodel.simulate import random_problem
 
     loss = draw(st.sampled_from(losses))

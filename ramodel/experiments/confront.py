@@ -120,10 +120,7 @@ def _control(claim: Claim, kind: str, cells: Cells) -> tuple[float | None, str |
     if claim.control is None:
         return None, None, ""
     name: str = claim.control.replace("-", " ")
-    if claim.control in _ARMS:
-        nets = _select(cells, kind, claim.control)
-    else:
-        nets = _select(cells, claim.control, "trained")
+    nets = _select(cells, kind, claim.control) if claim.control in _ARMS else _select(cells, claim.control, "trained")
     note = ""
     if claim.control == "no-skip":
         trained = [cell for cell in nets if float(cell["train_accuracy"]) >= _TRAINABLE]

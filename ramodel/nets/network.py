@@ -122,8 +122,9 @@ class ResidualNetwork(nn.Module):
         orthogonal = config.initial_orthogonal
         if orthogonal is None:
             orthogonal = 0.0 if config.skip else 1.2
+        size = config.block_scale / config.depth
         for block in self.blocks:
-            cast(LinearBlock | TwoLayerBlock, block).initialise(config.block_scale / config.depth, orthogonal, generator)
+            cast(LinearBlock | TwoLayerBlock, block).initialise(size, orthogonal, generator)
         draw_normal_(self.head, config.head_scale, generator)
         if config.embedding == "identity":
             nn.init.eye_(self.embedding.weight)

@@ -44,7 +44,7 @@ def _grid(axes: Axes, network: MeasuredNetwork) -> AxesImage:
     values = network.array("alignment_grid", "layer", "other_layer", "rank", "other_rank")
     layers = np.unique(np.linspace(0, network.depth - 1, min(_SHOWN_LAYERS, network.depth)).round().astype(int))
     ranks = min(network.classes, _SHOWN_RANKS, values.shape[-1])
-    blocks = values[np.ix_(layers, layers, range(ranks), range(ranks))]
+    blocks = values[np.ix_(layers, layers, np.arange(ranks), np.arange(ranks))]
     size = layers.size * ranks
     image = axes.imshow(blocks.transpose(0, 2, 1, 3).reshape(size, size), vmin=0.0, vmax=1.0, aspect="equal")
     centres = np.arange(layers.size) * ranks + (ranks - 1) / 2

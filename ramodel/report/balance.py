@@ -1,6 +1,7 @@
 """S2: closed form, optimiser and trained networks on one curve."""
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -93,7 +94,7 @@ def _of_optimiser(measurements: Measurements) -> Iterable[tuple[_Points, _Points
         yield _Points(*place, head / unit, s, law.from_head), _Points(*place, m / unit, s, law.jacobian_singular_value)
 
 
-def _panel(pair: Sequence[Axes], series: Sequence[_Points], title: str, label: str) -> None:
+def _panel(pair: Iterable[Axes], series: Sequence[_Points], title: str, label: str) -> None:
     """Draw points over their closed forms above, and their departures below."""
     top, bottom = pair
     top.set_title(title)
@@ -110,7 +111,12 @@ def _panel(pair: Sequence[Axes], series: Sequence[_Points], title: str, label: s
     for points in shown:
         x, s, predicted = points.kept()
         colour = kind_colour(points.kind)
-        look = {"color": colour, "marker": points.marker, "linestyle": "none", "markerfacecolor": "none"}
+        look: dict[str, Any] = {
+            "color": colour,
+            "marker": points.marker,
+            "linestyle": "none",
+            "markerfacecolor": "none",
+        }
         top.plot(x, s, **look, label=points.label)
         bottom.plot(x, np.maximum(np.abs(s / predicted - 1.0), np.finfo(float).eps), **look)
     for axes in pair:
@@ -125,7 +131,12 @@ def _curve(axes: Axes, points: _Points, line: Floats, least: float, *, name_dept
     line, s = line[s > least], s[s > least]
     frobenius = points.kind == "linear"
     name = "Frobenius" if frobenius else "nuclear"
-    look = {"linestyle": "-" if frobenius else "--", "linewidth": 0.8, "color": THEORY_COLOUR, "zorder": 1.5}
+    look: dict[str, Any] = {
+        "linestyle": "-" if frobenius else "--",
+        "linewidth": 0.8,
+        "color": THEORY_COLOUR,
+        "zorder": 1.5,
+    }
     axes.plot(line, s, **look, label=f"{name} model: closed form")
     if name_depth and line.size:
         axes.annotate(

@@ -1,6 +1,7 @@
 """RA4 across networks: the top singular value against the depth, and the local exponent."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -47,7 +48,7 @@ def draw_depth(measurements: Measurements) -> Figure:
         panels[-1, column].set_xlabel("depth $L$")
     panels[0, 0].set_ylabel("top singular value $s_1$")
     panels[1, 0].set_ylabel(r"$\Delta\ln s_1\,/\,\Delta\ln L$")
-    legend_below(figure, panels.flat, columns=3)
+    legend_below(figure, figure.axes, columns=3)
     return figure
 
 
@@ -77,7 +78,7 @@ def _values(axes: Axes, kind: str, trained: list[MeasuredNetwork], controls: dic
 def _exponents(axes: Axes, kind: str, trained: list[MeasuredNetwork]) -> None:
     """Draw slopes between neighbouring depths, seed by seed, and the exponent of the theory at the mean m."""
     depths = sorted({net.depth for net in trained})
-    for low, high in zip(depths, depths[1:], strict=False):
+    for low, high in pairwise(depths):
         pairs = [
             math.log(_top(deep) / _top(shallow)) / math.log(high / low)
             for shallow in trained

@@ -1,5 +1,7 @@
 """S19: the energy of every block against its work, in all kinds of networks."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -19,9 +21,11 @@ _HOMOGENEOUS = ("linear", "factored", "relu")
 def draw_energy(measurements: Measurements) -> Figure:
     """Draw work against energy of all blocks with the relative departure below, and -<g_l, h_l> along the depth."""
     figure = Figure(figsize=(WIDTH_INCHES, 3.6))
-    left, right = figure.subfigures(1, 2, wspace=0.02)
-    top, bottom = left.subplots(2, 1, height_ratios=(3, 1.4), sharex=True)
-    euler = right.subplots(1, 1)
+    places = figure.add_gridspec(2, 2, height_ratios=(3, 1.4))
+    top = figure.add_subplot(places[0, 0])
+    bottom = figure.add_subplot(places[1, 0], sharex=top)
+    euler = figure.add_subplot(places[:, 1])
+    top.tick_params(labelbottom=False)
     _identity(top, bottom, measurements)
     _euler(euler, measurements)
     legend_below(figure, (top, euler), columns=4)
@@ -73,7 +77,7 @@ def _euler(axes: Axes, measurements: Measurements) -> None:
     axes.set_ylabel(r"$-\langle g_l, h_l\rangle\,/\,\lambda_W \|W\|_F^2$")
 
 
-def _look(network: MeasuredNetwork) -> dict[str, object]:
+def _look(network: MeasuredNetwork) -> dict[str, Any]:
     control = network.arm == "untrained"
     return {
         "color": CONTROL_COLOUR if control else kind_colour(network.kind),

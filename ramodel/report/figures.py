@@ -59,10 +59,11 @@ _ALL = (
         title="trajectories of inputs, and the lengths of their steps",
         caption=(
             "Top: states h_0 (open) to h_L of test inputs in the plane of the first two principal axes of all states, "
-            "with the class beyond the end of its longest trajectory; below, in grey, the same of an untrained network. RA1 says: straight, and "
-            "equispaced. Bottom: length of each step over the mean step of its input, median and middle half of the "
-            "inputs. For linear and factored blocks S5 predicts from the head alone that steps grow by 1 + s_k a "
-            "layer: the black line along the fastest direction, the shade down to the slowest."
+            "with the class beyond the end of its longest trajectory; below, in grey, the same of an untrained "
+            "network. RA1 says: straight, and equispaced. Bottom: length of each step over the mean step of its "
+            "input, median and middle half of the inputs. For linear and factored blocks S5 predicts from the head "
+            "alone that steps grow by 1 + s_k a layer: the black line along the fastest direction, the shade down to "
+            "the slowest."
         ),
         function=draw_trajectories,
     ),
@@ -73,7 +74,7 @@ _ALL = (
         caption=(
             "Each block (l, m) is the matrix |u_i^T J_m v_j| / s_1(J_m) with singular vectors of layer l and the "
             "Jacobian of layer m, averaged over inputs; bright diagonals in every block mean alignment across depth. "
-            "Below, the network without skips: only the blocks l = m are diagonal (S8). Where singular values "
+            "Below, the network without skips, where nothing asks for a common frame (S8). Where singular values "
             "coincide single vectors are arbitrary, and the affinity of the top-C subspaces over all pairs of layers, "
             "in the titles, decides (1 = same subspace, C/d = chance)."
         ),
@@ -95,10 +96,10 @@ _ALL = (
         statement="RA4, S4, S6",
         title="top singular value across depth",
         caption=(
-            "Top: largest singular value (median over layers and inputs) against the number of blocks, geometric mean over "
-            "seeds with 95 % intervals; slope of the regression in the title. Solid: predicted from each network's own "
-            "end-to-end singular value; dashed: at their mean; dotted: 1/L. Grey: controls. Bottom: exponent between "
-            "neighbouring depths, and the theory's local exponent (dashed)."
+            "Top: largest singular value (median over layers and inputs) against the number of blocks, geometric mean "
+            "over seeds with 95 % intervals; slope of the regression in the title. Solid: predicted from each "
+            "network's own end-to-end singular value; dashed: at their mean; dotted: 1/L. Grey: controls. Bottom: "
+            "exponent between neighbouring depths, and the theory's local exponent (dashed)."
         ),
         function=draw_depth,
     ),
@@ -107,9 +108,9 @@ _ALL = (
         statement="RA4, S1, S7",
         title="top singular value within one network, layer by layer",
         caption=(
-            "Inverse of the largest singular value of every layer, median and middle half over inputs. Weight decay on "
-            "the blocks predicts a constant (S1, S6), transport cost and equal steps a line of slope 1 (S7, S11). The "
-            "slope in the titles is of the median over inputs, with its 95 % interval. Below: untrained."
+            "Inverse of the largest singular value of every layer, median and middle half over inputs. Weight decay "
+            "on the blocks predicts a constant (S1, S6), transport cost and equal steps a line of slope 1 (S7, S11). "
+            "The slope in the titles is of the median over inputs, with its 95 % interval. Below: untrained."
         ),
         function=draw_layers,
     ),
@@ -119,10 +120,10 @@ _ALL = (
         title="closed form, optimiser and trained networks on one curve",
         caption=(
             "Left: in terms of the head, one curve holds for all depths: w^2 = rho s (1 + s) (Frobenius model, linear "
-            "blocks) and w^2 = rho (1 + s) (nuclear model, factored blocks). Middle: networks against their end-to-end "
-            "singular values, a curve for each depth (S18). Right: the optimiser on random problems without embedding "
-            "(S2, S6), which knows nothing of the curves. Below: relative departure of each point from its closed form. "
-            "Directions below 1 % of the largest are left out."
+            "blocks) and w^2 = rho (1 + s) (nuclear model, factored blocks). Middle: networks against their end-to- "
+            "end singular values, a curve for each depth (S18). Right: the optimiser on random problems without "
+            "embedding (S2, S6), which knows nothing of the curves. Below: relative departure of each point from its "
+            "closed form. Directions below 1 % of the largest are left out."
         ),
         function=draw_balance,
     ),
@@ -133,8 +134,9 @@ _ALL = (
         caption=(
             "Left: work against energy of every block of every trained network, with the worst relative gradient norm "
             "reached by its kind: a departure from the line measures how far from stationary it is. Grey: untrained "
-            "(negative work cannot be shown on the logarithmic axis). Below: relative departure. Right: -<g_l, h_l> in "
-            "units of the energy of the head, which is 1 in every layer for bias-free blocks that are 1-homogeneous."
+            "(negative work cannot be shown on the logarithmic axis). Below: relative departure. Right: -<g_l, h_l> "
+            "in units of the energy of the head, which is 1 in every layer for bias-free blocks that are "
+            "1-homogeneous."
         ),
         function=draw_energy,
     ),

@@ -35,7 +35,7 @@ def draw_layers(measurements: Measurements) -> Figure:
         panels[-1, column].set_xlabel("layer $l$")
     for axes in panels[:, 0]:
         axes.set_ylabel("$1 / s_l$")
-    legend_below(figure, panels.flat)
+    legend_below(figure, figure.axes)
     return figure
 
 

@@ -84,17 +84,16 @@ class MeasuredNetwork(msgspec.Struct, frozen=True, kw_only=True):
         return float(self.data[variable]) if variable in self.data else float("nan")
 
     def model(self, *, depth: float | None = None) -> FrobeniusModel | NuclearModel | None:
-        """Return the provable model that this network is an instance of, if need be at another depth; None if nonlinear."""
+        """Return the provable model that this network is an instance of, or it at another depth; None if nonlinear."""
         if self.kind not in MODEL_KINDS:
             return None
         attrs = self.data.attrs
-        embedding = attrs.get("embedding_decay")
-        trained = embedding is not None and np.isfinite(float(embedding))
+        embedding = float(attrs.get("embedding_decay") or "nan")
         return MODEL_KINDS[self.kind](
             depth=self.depth if depth is None else depth,
             jacobian_decay=float(attrs["jacobian_decay"]),
             head_decay=float(attrs["head_decay"]),
-            embedding_decay=float(embedding) if trained else None,
+            embedding_decay=embedding if np.isfinite(embedding) else None,
         )
 
 

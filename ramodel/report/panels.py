@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
+from matplotlib.axis import Axis, XAxis
 from matplotlib.container import Container, ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
@@ -19,14 +19,14 @@ from ramodel.report.style import CONTROL_COLOUR, WIDTH_INCHES
 
 __all__ = [
     "describe",
-    "log_axis",
-    "name_column",
     "error_bars",
     "finite_mean",
     "geometric_mean",
     "grid",
     "legend_below",
+    "log_axis",
     "mean_and_reach",
+    "name_column",
     "say_in_panel",
     "trained_and_control",
 ]
@@ -77,10 +77,10 @@ def name_column(axes: Axes, kind: str) -> None:
 
 def log_axis(axis: Axis) -> None:
     """Make an axis logarithmic, with plain numbers at 1, 2, 5 where it spans less than two decades."""
-    axis.axes.set(**{f"{axis.axis_name}scale": "log"})
+    (axis.axes.set_xscale if isinstance(axis, XAxis) else axis.axes.set_yscale)("log")
     low, high = sorted(axis.get_view_interval())
     axis.set_minor_formatter(NullFormatter())
-    if 1e-4 <= low and high <= 1e5 and high / low < 100:
+    if low >= 1e-4 and high <= 1e5 and high / low < 100:
         axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
@@ -138,7 +138,8 @@ def legend_below(figure: Figure, panels: Iterable[Axes], *, columns: int = 6) ->
         order = sorted(
             entries, key=lambda label: (label != "trained", not isinstance(entries[label], ErrorbarContainer))
         )
-        figure.legend([entries[label] for label in order], order, loc="outside lower center", ncols=columns)
+        handles: list[Any] = [entries[label] for label in order]
+        figure.legend(handles, order, loc="outside lower center", ncols=columns)
 
 
 def say_in_panel(axes: Axes, text: str) -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from ramodel.report.formatting import number
 from ramodel.report.measurements import MeasuredNetwork, Measurements, kinds
@@ -46,7 +47,7 @@ def _panel(axes: Axes, kind: str, trained: MeasuredNetwork | None, control: Meas
     axes.set_yscale("log")
     axes.set_ylim(_FLOOR * 0.6, 2.0)
     axes.set_xlabel("index $k$")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
 
 
 def _spectrum(axes: Axes, network: MeasuredNetwork, colour: str, marker: str, label: str) -> None:

@@ -1,16 +1,12 @@
 """How every figure looks: one style file, one colour per block kind, grey for controls, and how it is saved."""
 
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import IO
 
-import matplotlib as mpl
 import matplotlib.style
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from ramodel.experiments.store import write_atomically
@@ -49,6 +45,9 @@ _KIND_COLOURS = {
 }
 _KIND_MARKERS = {"linear": "o", "factored": "s", "gelu": "^", "relu": "D"}
 
+_UNDATED: dict[str, dict[str, str | None]] = {"png": {"Software": None}, "svg": {"Date": None}}
+"""Metadata that would change from day to day, or with matplotlib's version, and are left out."""
+
 
 def kind_colour(kind: str) -> str:
     """Return the colour of a block kind, the same in every figure; a kind without its own is drawn in sky blue.
@@ -79,7 +78,7 @@ def style() -> Iterator[None]:
     Examples
     --------
     >>> with style():
-    ...     mpl.rcParams["svg.hashsalt"]
+    ...     matplotlib.rcParams["svg.hashsalt"]
     'ramodel'
     """
     with as_file(files("ramodel.report") / "ramodel.mplstyle") as path, matplotlib.style.context(["default", path]):
@@ -92,16 +91,11 @@ def save(figure: Figure, stem: Path, formats: Sequence[str] = ("png", "svg")) ->
     The bytes depend on the figure alone (no dates, fixed ids), and a file is either the old or the new one, never
     half of it.
     """
-    writers: dict[str, Callable[[IO[bytes]], None]] = {
-        "png": lambda file: FigureCanvasAgg(figure).print_png(file, metadata={"Software": None}),
-        "svg": lambda file: FigureCanvasSVG(figure).print_svg(file, metadata={"Date": None}),
-    }
     paths = []
     with style():
-        figure.set_dpi(mpl.rcParams["savefig.dpi"])
         for suffix in formats:
             content = io.BytesIO()
-            writers[suffix](content)
+            figure.savefig(content, format=suffix, metadata=_UNDATED[suffix])
             figure.set_layout_engine("none")  # the layout is found; finding it takes longer than drawing
             paths.append(stem.with_name(f"{stem.name}.{suffix}"))
             write_atomically(paths[-1], content.getvalue())

@@ -81,7 +81,7 @@ def _steps(axes: Axes, trained: MeasuredNetwork | None, control: MeasuredNetwork
         steps = network.array("step_length", "layer", "input")
         mean = finite_mean(steps, axis=0)
         relative = np.divide(steps, mean, out=np.full_like(steps, np.nan), where=mean > 0)
-        layers = np.arange(1, network.depth + 1)
+        layers = np.arange(1.0, network.depth + 1)
         if network is control:
             error_bars(axes, layers, relative, colour=CONTROL_COLOUR, marker="x", label=network.arm.replace("-", " "))
         else:

@@ -15,9 +15,7 @@ def test_finds_the_minimum_of_every_row(rosenbrock, starts):
     assert descent.converged.all()
     values = np.array([rosen(point) for point in descent.point.numpy()])
     np.testing.assert_allclose(descent.value, values, atol=ROUNDING)
-    known = np.isclose(
-        values, 0.0, atol=MINIMISER
-    )  # the other stationary minimum of this function lies near (-1, 1, ..)
+    known = np.isclose(values, 0.0, atol=MINIMISER)  # another minimum lies near (-1, 1, ..)
     np.testing.assert_allclose(descent.point[known], 1.0, atol=MINIMISER)
     assert known.sum() >= 3
     assert descent.evaluations < EVALUATIONS

@@ -50,7 +50,7 @@ def test_several_files_must_be_told_apart(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"not HDF5 at all", b"\x89HDF\r\n\x1a\n" + bytes(64)])
 def test_damaged_file_is_said_to_be_damaged(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "measurements.nc").write_bytes(content)
-    with pytest.raises(ValueError, match="cannot be read as netCDF .* run `ramodel reproduce` again"):
+    with pytest.raises(ValueError, match=r"cannot be read as netCDF .* run `ramodel reproduce` again"):
         load_measurements(tmp_path)
 
 

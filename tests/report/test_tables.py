@@ -21,8 +21,8 @@ def comparison(**changes: Any) -> Comparison:
 ROWS = [
     comparison(control=0.98, control_name="untrained", stationarity=3e-7),
     comparison(claim="s_k from the head alone, median error", numeric=3.6e-3, stationarity=8e-7),
-    comparison(statement="S4", claim="exponent of s_1 across depth", kind="asymptotic", theory=-0.71, tolerance=0.02, numeric=-0.70,
-               interval=(-0.74, -0.66), control=-0.021, control_name="no skip"),
+    comparison(statement="S4", claim="exponent of s_1 across depth", kind="asymptotic", theory=-0.71,
+               tolerance=0.02, numeric=-0.70, interval=(-0.74, -0.66), control=-0.021, control_name="no skip"),
     comparison(statement="RA2", claim="affinity of top-C subspaces, all pairs", subject="relu", kind="empirical",
                theory=None, numeric=0.86, interval=(0.81, 0.90), band=(0.6, None), control=0.17,
                control_name="no skip", stationarity=0.13),
