@@ -2,6 +2,7 @@
 
 from ramodel.report.figures import FIGURES, Figure, draw
 from ramodel.report.measurements import Measurements, load_measurements
+from ramodel.report.readme import run_readme
 from ramodel.report.tables import verdict_markdown, verdict_rows, verdict_table
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "Measurements",
     "draw",
     "load_measurements",
+    "run_readme",
     "verdict_markdown",
     "verdict_rows",
     "verdict_table",
