@@ -144,6 +144,22 @@ def test_runs_are_repeatable(new_network, three_digits):
     assert other.objective != first.objective
 
 
+def test_every_epoch_visits_each_sample_once_in_an_order_of_its_own(new_network, three_digits, monkeypatch):
+    batches = []
+
+    def spy(self, inputs, forward=ResidualNetwork.forward):
+        batches.append(inputs.numpy())
+        return forward(self, inputs)
+
+    monkeypatch.setattr(ResidualNetwork, "forward", spy)
+    quiet(new_network(), three_digits, optimiser="sgd", batch_size=50, iterations=2)
+    small = [batch for batch in batches if len(batch) == 50]
+    epochs = [np.concatenate(small[:3]), np.concatenate(small[3:])]
+    assert not np.array_equal(*epochs)
+    for epoch in epochs:
+        assert np.array_equal(np.unique(epoch, axis=0), np.unique(three_digits.train_inputs, axis=0))
+
+
 def test_float32_networks_train_in_float32(new_network, three_digits):
     network = new_network().float()
     quiet(network, three_digits, iterations=20)
