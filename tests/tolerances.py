@@ -40,3 +40,6 @@ UNREDUCED = 1e-12
 
 FLAT_EIGENVALUE = 1e-10
 """Absolute: a Hessian eigenvalue that is 0 by a gauge freedom, of matrices of norm up to about ten."""
+
+PRINTED = 2e-8
+"""Relative: objectives that THEORY.md (S10) prints with eight to eleven digits."""

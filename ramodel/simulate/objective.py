@@ -111,11 +111,12 @@ class UnreducedObjective:
         """Draw random starts with small blocks and heads of several sizes.
 
         Small heads stay on the positive branch and descend fast; large ones can end off it (S15), but find optima of
-        the nuclear model in which more blocks pass the threshold. Drawn on the CPU, so that the same seed gives the
-        same starts on every device.
+        the nuclear model in which more singular values pass the threshold. Drawn one by one on the CPU: a start
+        depends neither on the device nor on how many follow.
         """
         generator = torch.Generator().manual_seed(seed)
-        points = torch.randn(count, self.size, dtype=torch.float64, generator=generator)
+        draws = [torch.randn(self.size, dtype=torch.float64, generator=generator) for _ in range(count)]
+        points = torch.stack(draws)
         block = BLOCK_SCALE / (self.depth * math.sqrt(self.width))
         points[:, : self._block_size] *= block ** (1 / self._blocks.matrices)
         scales = torch.tensor([HEAD_SCALES[start % len(HEAD_SCALES)] for start in range(count)], dtype=torch.float64)
