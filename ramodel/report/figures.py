@@ -120,8 +120,8 @@ _ALL = (
         title="closed form, optimiser and trained networks on one curve",
         caption=(
             "Left: in terms of the head, one curve holds for all depths: w^2 = rho s (1 + s) (Frobenius model, linear "
-            "blocks) and w^2 = rho (1 + s) (nuclear model, factored blocks). Middle: networks against their end-to- "
-            "end singular values, a curve for each depth (S18). Right: the optimiser on random problems without "
+            "blocks) and w^2 = rho (1 + s) (nuclear model, factored blocks). Middle: networks against their "
+            "end-to-end singular values, a curve for each depth (S18). Right: the optimiser on random problems without "
             "embedding (S2, S6), which knows nothing of the curves. Below: relative departure of each point from its "
             "closed form. Directions below 1 % of the largest are left out."
         ),

@@ -72,7 +72,7 @@ def _summary(run: Reproduction) -> str:
         ("empirical claims", [row for row in run.comparisons if row.kind == "empirical"]),
     ):
         counts = Counter(row.verdict for row in rows)
-        others = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if verdict != "holds")
+        others = ", ".join(f"{count} × {verdict}" for verdict, count in counts.items() if verdict != "holds")
         parts.append(f"Of {len(rows)} {name}, {counts['holds']} hold" + (f" ({others})." if others else "."))
     if run.failures:
         parts.append(f"{len(run.failures)} cells failed, see below.")

@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -12,6 +14,9 @@ from ramodel.comparison import Comparison, Verdict
 from ramodel.report.formatting import bound, measured, number
 
 __all__ = ["verdict_markdown", "verdict_rows", "verdict_table"]
+
+_NARROW = 100
+"""Width in columns below which a column is left out."""
 
 _VERDICT_STYLES: dict[Verdict, str] = {
     "holds": "green",
@@ -24,8 +29,8 @@ _VERDICT_STYLES: dict[Verdict, str] = {
 def verdict_table(comparisons: Sequence[Comparison]) -> Table:
     """Return the verdicts as a table for the terminal, made for 120 columns and readable from 80 on.
 
-    Below stand the relative gradient norm that each kind of network reached, since exact statements can be off by as
-    much as that leaves, and the notes.
+    Below 100 columns the column `kind` is left out. Under the table stand the relative gradient norm that each kind of
+    network reached, since exact statements can be off by as much as that leaves, and the notes.
 
     Examples
     --------
@@ -35,12 +40,14 @@ def verdict_table(comparisons: Sequence[Comparison]) -> Table:
     >>> [column.header for column in table.columns]
     ['id', 'claim', 'nets', 'kind', 'predicted', 'measured [95 %]', 'control', 'verdict']
     """
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold underline", caption_justify="left")
+    table = _VerdictTable(
+        box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold underline", caption_justify="left"
+    )
     table.add_column("id", no_wrap=True, style="bold")
     table.add_column("claim", min_width=9)
     table.add_column("nets", no_wrap=True)
     table.add_column("kind", no_wrap=True)
-    table.add_column("predicted", no_wrap=True)
+    table.add_column("predicted", min_width=9)
     table.add_column("measured [95 %]", min_width=8)
     table.add_column("control", min_width=11)
     table.add_column("verdict", min_width=8)
@@ -114,6 +121,18 @@ def verdict_rows(comparisons: Iterable[Comparison]) -> list[dict[str, Any]]:
         | {"error": _finite(row.error), "verdict": row.verdict}
         for row in comparisons
     ]
+
+
+class _VerdictTable(Table):
+    """A table that does without its column `kind` where there is no room for it."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        columns = self.columns
+        if options.max_width < _NARROW:
+            kept = [column for column in columns if column.header != "kind"]
+            self.columns = [replace(column, _index=index) for index, column in enumerate(kept)]
+        yield from super().__rich_console__(console, options)
+        self.columns = columns
 
 
 def _kind(row: Comparison) -> str:

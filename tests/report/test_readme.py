@@ -34,7 +34,7 @@ def reproduction(**changes: Any) -> Reproduction:
 
 def test_readme_says_what_was_run_and_what_came_out(run: xr.DataTree) -> None:
     text = run_readme(reproduction(), run, ["ra3_spectrum", "s02_balance"], command=COMMAND)
-    assert "Of 1 claims that the theory proves, 1 hold. Of 1 empirical claims, 0 hold (1 does not hold)." in text
+    assert "Of 1 claims that the theory proves, 1 hold. Of 1 empirical claims, 0 hold (1 × does not hold)." in text
     assert f"```\n{COMMAND}\n```" in text
     assert "| S1 | blocks symmetric | linear | exact | 0 | 2.0e-06 | - | 3.0e-07 | holds |" in text
     assert "| linear | 4 | 2 | 3.0e-07 | 0.95 | 0.76 | 2.0e-06 | 1.0e-05 | 1.0e-07 |" in text
