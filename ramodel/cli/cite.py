@@ -3,11 +3,9 @@
 import re
 from functools import cache
 from importlib.resources import files
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-import tyro
-
-from ramodel.cli.command import Command
+from ramodel.cli.command import Command, Ids
 from ramodel.cli.output import say
 
 __all__ = ["Cite", "bibliography"]
@@ -21,7 +19,7 @@ class Cite(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     EXAMPLE: ClassVar[str] = "ramodel cite S4 RA1 >> references.bib"
 
-    ids: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[ID ...]", help_behavior_hint="")] = ()
+    ids: Ids = ()
     """Statements, such as S4 or RA1, or keys of the bibliography, such as LiPapyan2023; none for ramodel alone."""
 
     def run(self) -> int:

@@ -1,11 +1,22 @@
 """What every command is: a frozen record of its options that can run."""
 
-from typing import ClassVar, get_type_hints
+from typing import Annotated, ClassVar, TypeVar, get_type_hints
 
 import msgspec
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
-__all__ = ["Command"]
+__all__ = ["Command", "Ids", "Maybe", "Switch"]
+
+T = TypeVar("T")
+
+Switch = Annotated[bool, arg(help_behavior_hint="")]
+"""An option without a value; its help says what it does, so that a default of True or False adds nothing."""
+
+Maybe = Annotated[T | None, arg(help_behavior_hint="")]
+"""An option that may be left out; its help says what then happens."""
+
+Ids = Annotated[tuple[str, ...], Positional, arg(metavar="[ID ...]", help_behavior_hint="")]
+"""Any number of words, without the name of an option before them."""
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -35,8 +35,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     >>> did_you_mean("--depht", ["--depth", "--model"])
     'did you mean --depth?'
     """
-    # Abbreviations are what difflib rates too low: --decay for --jacobian-decay.
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    near = difflib.get_close_matches(word, list(known), n=1)
     return f"did you mean {near[0]}?" if near else ""
 
 
@@ -84,11 +83,11 @@ def _with_options(message: str, command: "type[Command]") -> str:
     """Return `message` in one line, with the names of arguments replaced by the options that set them."""
     text = " ".join(message.split())
     for argument, field in command.arguments().items():
-        # A short name such as `m` or `depth` is also a word: it counts only where the sentence opens with it.
         if field in command.positional():
             continue
         # A library says how to set a switch; here that is an option of its own.
         text = re.sub(rf"\b{argument}=(True|False)\b", command.flag(field), text)
+        # A short name such as `depth` is also a word: it counts only where the sentence opens with it.
         place = rf"\b{argument}\b" if "_" in argument else rf"^{argument}\b"
         text = re.sub(place, command.flag(field), text)
     return re.sub(r"^(--[\w-]+)\[(\d+)\]", lambda hit: f"{hit[1]} value {int(hit[2]) + 1}", text)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import tyro
 
-from ramodel.cli.command import Command
+from ramodel.cli.command import Command, Switch
 from ramodel.cli.output import say, say_json, warn
 
 if TYPE_CHECKING:
@@ -36,13 +36,13 @@ class Figures(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = ()
     """Figures to draw; all of them by default."""
 
-    source: Annotated[Path | None, tyro.conf.arg(name="from")] = None
-    """Folder of a run, or its netCDF file."""
+    source: Annotated[Path | None, tyro.conf.arg(name="from", help_behavior_hint="")] = None
+    """Folder of a run, or its netCDF file; by default --out, see above."""
 
     out: Path
     """Folder for the pictures; made where it is missing."""
 
-    json: bool = False
+    json: Switch = False
     """Print the paths as a JSON list."""
 
     def run(self) -> int:

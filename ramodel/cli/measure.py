@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
-from ramodel.cli.command import Command
+from ramodel.cli.command import Command, Maybe, Switch
 from ramodel.cli.output import columns, number, say_json, show
 from ramodel.cli.train import SUMMARY, DataChoice
 
@@ -47,13 +47,13 @@ class Measure(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
     inputs: int = 50
     """Number of test inputs, spread evenly over the classes."""
 
-    rank: int | None = None
+    rank: Maybe[int] = None
     """Number of singular triplets to keep; by default two more than there are classes."""
 
-    data: Path | None = None
+    data: Maybe[Path] = None
     """Data folder, where data sets other than digits are looked for; else the environment variable RAMODEL_DATA."""
 
-    json: bool = False
+    json: Switch = False
     """Print JSON instead of a table."""
 
     def run(self) -> int:

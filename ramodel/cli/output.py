@@ -1,11 +1,12 @@
 """What commands write: lines, tables for people, JSON for machines."""
 
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import RenderableType
 
 __all__ = ["columns", "number", "pairs", "say", "say_json", "show", "warn"]
 
@@ -34,11 +35,17 @@ def show(*items: "RenderableType", gap: bool = False) -> None:
 
     With `gap`, an empty line stands between items.
     """
-    console = _console()
-    for place, item in enumerate(items):
-        if gap and place:
-            console.print()
-        console.print(item)
+    from rich.console import Console
+
+    # A pipe or a file has no width of its own, and rich's 80 columns would fold the wide tables.
+    has_width = sys.stdout.isatty() or "COLUMNS" in os.environ
+    console = Console(width=None if has_width else _WIDTH_WITHOUT_TERMINAL, highlight=False, markup=False)
+    with console.capture() as captured:
+        for place, item in enumerate(items):
+            if gap and place:
+                console.print()
+            console.print(item, soft_wrap=isinstance(item, str))
+    sys.stdout.write(captured.get())
 
 
 def columns(
@@ -82,10 +89,3 @@ def number(value: float, digits: int = 6) -> str:
     ('0.432416', '-')
     """
     return f"{value:.{digits}g}" if value == value else "-"
-
-
-def _console() -> "Console":
-    from rich.console import Console
-
-    # A pipe or a file has no width of its own; rich's 80 columns would fold the wide tables.
-    return Console(width=None if sys.stdout.isatty() else _WIDTH_WITHOUT_TERMINAL, highlight=False, soft_wrap=False)

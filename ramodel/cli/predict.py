@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from ramodel.cli.command import Command
+from ramodel.cli.command import Command, Maybe, Switch
 from ramodel.cli.output import columns, number, say_json, show
 
 __all__ = ["Predict"]
@@ -38,10 +38,10 @@ class Predict(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
     end_to_end: tuple[float, ...]
     """Singular values m of the end-to-end map (head times blocks), zero or more each; one row for each."""
 
-    embedding_decay: float | None = None
+    embedding_decay: Maybe[float] = None
     """Weight decay lam_E of a trained input embedding, greater than zero; leave out where there is none."""
 
-    json: bool = False
+    json: Switch = False
     """Print JSON instead of a table."""
 
     def run(self) -> int:

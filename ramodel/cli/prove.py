@@ -2,11 +2,9 @@
 
 import subprocess
 import sys
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-import tyro
-
-from ramodel.cli.command import Command
+from ramodel.cli.command import Command, Ids, Switch
 from ramodel.cli.errors import UsageError
 
 __all__ = ["Prove"]
@@ -21,13 +19,13 @@ class Prove(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     EXAMPLE: ClassVar[str] = "ramodel prove S2 S5"
 
-    ids: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[ID ...]", help_behavior_hint="")] = ()
+    ids: Ids = ()
     """Statements to prove, such as S2; all that can be proved, by default."""
 
-    list: bool = False
+    list: Switch = False
     """List the steps of the proofs and check nothing."""
 
-    json: bool = False
+    json: Switch = False
     """Print JSON: whether all passed, and each statement with its steps."""
 
     def run(self) -> int:

@@ -4,7 +4,7 @@ import shlex
 from pathlib import Path
 from typing import ClassVar
 
-from ramodel.cli.command import Command
+from ramodel.cli.command import Command, Maybe, Switch
 from ramodel.cli.figures import draw_with_progress
 from ramodel.cli.output import say_json, show, warn
 
@@ -34,19 +34,19 @@ class Reproduce(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
     out: Path
     """Folder of the run; made where it is missing, continued where it holds an unfinished run."""
 
-    quick: bool = False
+    quick: Switch = False
     """Fewer seeds and depths and smaller networks: under forty seconds on two cores."""
 
     seed: int = 0
     """Root seed of data splits, initial weights and random problems."""
 
-    jobs: int | None = None
+    jobs: Maybe[int] = None
     """Processes, one thread each; all cores by default."""
 
-    data: Path | None = None
+    data: Maybe[Path] = None
     """Data folder, where data sets other than digits are looked for; else the environment variable RAMODEL_DATA."""
 
-    json: bool = False
+    json: Switch = False
     """Print JSON instead of the table."""
 
     def run(self) -> int:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from ramodel.cli.command import Command
+from ramodel.cli.command import Command, Maybe, Switch
 from ramodel.cli.output import columns, number, say, say_json, show, warn
 
 if TYPE_CHECKING:
@@ -35,16 +35,13 @@ class Simulate(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
     it came.
     """
 
-    EXAMPLE: ClassVar[str] = (
-        "ramodel simulate --model frobenius --classes 4 --width 8 --depth 8 --samples 40 --loss cross-entropy "
-        "--jacobian-decay 0.01 --head-decay 0.01 --seed 0"
-    )
+    EXAMPLE: ClassVar[str] = "ramodel simulate --model nuclear --classes 10 --width 16 --depth 16 --samples 100"
 
     model: Literal["frobenius", "nuclear"] = "frobenius"
     """What a block costs: `frobenius` is one decayed matrix, `nuclear` two decayed factors of hidden width d."""
 
     classes: int = 4
-    """Number of classes C (1 with --loss logistic)."""
+    """Number of classes C, at least 2; exactly 2 with --loss logistic."""
 
     width: int = 8
     """Width d of the blocks."""
@@ -64,7 +61,7 @@ class Simulate(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
     head_decay: float = 0.01
     """Weight decay lam_W of the head, greater than zero."""
 
-    embedding_decay: float | None = None
+    embedding_decay: Maybe[float] = None
     """Weight decay lam_E of an input embedding, trained as well; leave out for none."""
 
     seed: int = 0
@@ -82,7 +79,7 @@ class Simulate(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
     device: str = "cpu"
     """Where to compute: `cpu`, or `cuda` for a GPU."""
 
-    json: bool = False
+    json: Switch = False
     """Print JSON instead of tables."""
 
     def run(self) -> int:
@@ -117,7 +114,7 @@ class Simulate(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
         if not optimum.converged:
             warn(
                 f"ramodel simulate: not converged: relative gradient norm {optimum.gradient_norm:.1e} after "
-                f"{optimum.seconds:.0f} s, wanted {self.tolerance:g}; raise --time-budget or --starts."
+                f"{optimum.seconds:.0f} s, wanted {self.tolerance:g}; raise --time-budget."
             )
         return 0 if optimum.converged else 1
 
@@ -137,9 +134,9 @@ class Simulate(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
         predicted[: end_to_end.size] = theory.jacobian_singular_value(end_to_end)
         compared = predicted > max(0.01 * predicted.max(), _ROUNDING)
         departure = np.abs(singular_values[:, compared] / predicted[compared] - 1.0)
-        head = (
-            optimum.head if np.linalg.norm(optimum.head) ** 2 > _ROUNDING * theory.decay_ratio else 0.0 * optimum.head
-        )
+        head = optimum.head
+        if np.linalg.norm(head) ** 2 <= _ROUNDING * theory.decay_ratio:
+            head = np.zeros_like(head)
         return {
             "objective": float(optimum.objective),
             "gradient_norm": float(optimum.gradient_norm),

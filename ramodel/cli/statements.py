@@ -1,10 +1,8 @@
 """`ramodel statements`: the registry."""
 
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-import tyro
-
-from ramodel.cli.command import Command
+from ramodel.cli.command import Command, Ids, Switch
 from ramodel.cli.errors import UsageError
 from ramodel.cli.output import pairs, say, say_json, show
 
@@ -28,13 +26,13 @@ class Statements(Command, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     EXAMPLE: ClassVar[str] = "ramodel statements S2 S4"
 
-    ids: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[ID ...]", help_behavior_hint="")] = ()
+    ids: Ids = ()
     """Statements to print in full, such as S4 or RA2; all of them, in one table, by default."""
 
-    json: bool = False
+    json: Switch = False
     """Print JSON: a list of id, title, claim, assumptions, provenance, status, sources, code."""
 
-    markdown: bool = False
+    markdown: Switch = False
     """Print the table in Markdown, as it stands in the README."""
 
     def run(self) -> int:

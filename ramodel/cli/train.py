@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 
 import msgspec
 
-from ramodel.cli.command import Command
+from ramodel.cli.command import Command, Maybe, Switch
 from ramodel.cli.output import number, pairs, say_json, show
 
 __all__ = ["SUMMARY", "DataChoice", "Train"]
@@ -72,13 +72,13 @@ class Train(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
     depth: int = 8
     """Number of residual blocks L."""
 
-    hidden: int | None = None
+    hidden: Maybe[int] = None
     """Rows of A, for blocks of two matrices; the width by default."""
 
-    skip: bool = True
+    skip: Switch = True
     """Leave out the skip connections: the control that must not align."""
 
-    bias: bool = False
+    bias: Switch = False
     """Give embedding, blocks and head biases, which are not decayed."""
 
     embedding: Literal["trained", "fixed", "identity"] = "trained"
@@ -93,7 +93,7 @@ class Train(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
     block_scale: float = 1.0
     """Initial branches have size scale / depth."""
 
-    initial_orthogonal: float | None = None
+    initial_orthogonal: Maybe[float] = None
     """Multiple of a random orthogonal matrix in the initial branches; by default 0, and 1.2 with --no-skip."""
 
     optimiser: Literal["lbfgs", "sgd", "adam", "adamw"] = "lbfgs"
@@ -120,7 +120,7 @@ class Train(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
     memory: int = 10
     """Correction pairs of L-BFGS."""
 
-    batch_size: int | None = None
+    batch_size: Maybe[int] = None
     """Samples in a mini-batch (not for lbfgs); the full training set by default."""
 
     learning_rate: float = 0.05
@@ -135,7 +135,7 @@ class Train(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
     tolerance: float = 1e-6
     """Relative gradient norm at which to stop: ||grad F|| / (||grad loss|| + ||grad decay||)."""
 
-    time_budget: float | None = None
+    time_budget: Maybe[float] = None
     """Seconds after which to stop; no limit by default. A run cut by the clock is not repeatable to the digit."""
 
     checkpoint_every: int = 500
@@ -144,16 +144,16 @@ class Train(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
     dataset: str = "digits"
     """`digits` (bundled), a folder of MNIST-family IDX files such as `mnist`, or an .npz file (images, labels)."""
 
-    data: Path | None = None
+    data: Maybe[Path] = None
     """Data folder, where data sets other than digits are looked for; else the environment variable RAMODEL_DATA."""
 
-    labels: tuple[int, ...] | None = None
+    labels: Maybe[tuple[int, ...]] = None
     """Labels to keep, such as 3 5 8; all by default."""
 
-    train_size: int | None = None
+    train_size: Maybe[int] = None
     """Number of training samples; all by default."""
 
-    test_size: int | None = None
+    test_size: Maybe[int] = None
     """Number of test samples; all by default, a fifth where one pool must be split."""
 
     normalise: Literal["mean-norm", "standard", "none"] = "mean-norm"
@@ -165,10 +165,10 @@ class Train(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
     device: str = "cpu"
     """Where to compute: `cpu`, or `cuda` for a GPU."""
 
-    resume: bool = True
+    resume: Switch = True
     """Start afresh and overwrite the checkpoint in --out."""
 
-    json: bool = False
+    json: Switch = False
     """Print the summary as JSON instead of a table."""
 
     def run(self) -> int:

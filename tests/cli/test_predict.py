@@ -56,10 +56,12 @@ def test_nuclear_has_a_threshold_and_no_bracket(ramodel):
     assert below["jacobian"] == 0.0  # sqrt(rho) = 0.71
 
 
-def test_zero_is_legal_and_undefined_numbers_are_null(ramodel):
-    outcome = ramodel("predict", "--model", "nuclear", *words(**{"end-to-end": "0"}), "--json")
-    assert outcome.json()["rows"][0]["jacobian"] == 0.0
-    assert ramodel("predict", "--model", "nuclear", *words(**{"end-to-end": "0"})).code == 0
+def test_zero_is_legal_and_what_is_undefined_is_null_or_a_dash(ramodel):
+    zero = ["predict", "--model", "nuclear", *words(**{"end-to-end": "0"})]
+    row = ramodel(*zero, "--json").json()["rows"][0]
+    assert (row["jacobian"], row["depth_exponent"]) == (0.0, None)
+    line = ramodel(*zero).out.splitlines()[4].split()
+    assert line[KEYS.index("depth_exponent")] == "-"
 
 
 def test_real_depth(ramodel):
