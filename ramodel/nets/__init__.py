@@ -12,10 +12,11 @@ True
 
 from ramodel.nets.blocks import Block, LinearBlock, TwoLayerBlock
 from ramodel.nets.checkpoints import Checkpoint, TrainingRecord, load_checkpoint, save_checkpoint
-from ramodel.nets.datasets import DATA_FOLDER_VARIABLE, Dataset, Normalisation, load_dataset
+from ramodel.nets.datasets import Dataset, Normalisation, load_dataset
 from ramodel.nets.idx import read_idx
 from ramodel.nets.losses import Loss
 from ramodel.nets.network import EmbeddingMode, NetworkConfig, NetworkKind, ResidualNetwork
+from ramodel.nets.sources import DATA_FOLDER_VARIABLE
 from ramodel.nets.training import TrainingResult, train
 from ramodel.nets.training_config import Optimiser, Schedule, TrainingConfig
 

@@ -1,26 +1,21 @@
-"""Labelled images for training: scikit-learn's digits, MNIST-family IDX files, .npz files."""
+"""Labelled images for training: chosen, split and normalised."""
 
 import math
 import os
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from ramodel.checks import integer, one_of
-from ramodel.nets.idx import read_idx
+from ramodel.nets.sources import Samples, Source, read_source
 
-__all__ = ["DATA_FOLDER_VARIABLE", "Dataset", "Normalisation", "load_dataset"]
-
-DATA_FOLDER_VARIABLE = "RAMODEL_DATA"
-"""Environment variable that names the data folder."""
+__all__ = ["Dataset", "Normalisation", "load_dataset"]
 
 Normalisation = Literal["mean-norm", "standard", "none"]
 
-_KNOWN = ("digits", "mnist", "fashion-mnist")
 _DEFAULT_TEST_SHARE = 0.2
 
 
@@ -58,20 +53,6 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     def inputs(self) -> int:
         """Length d of an input vector."""
         return int(self.train_inputs.shape[1])
-
-
-class _Samples(NamedTuple):
-    images: NDArray[np.generic]  # in the type of the file: float64 only once the samples are chosen
-    labels: NDArray[np.int64]
-
-    def at(self, rows: NDArray[np.int64]) -> "_Samples":
-        return _Samples(self.images[rows], self.labels[rows])
-
-
-class _Source(NamedTuple):
-    train: _Samples
-    test: _Samples | None
-    class_names: tuple[str, ...] | None
 
 
 def load_dataset(
@@ -127,7 +108,7 @@ def load_dataset(
     """
     one_of("normalise", normalise, ["mean-norm", "standard", "none"])
     integer("seed", seed, minimum=0)
-    source = _read(name_or_path, data_folder)
+    source = read_source(name_or_path, data_folder)
     labels = _chosen_classes(source, classes)
     train, test = _split(
         _keep(source.train, labels), source.test and _keep(source.test, labels), train_size, test_size, seed
@@ -146,102 +127,7 @@ def load_dataset(
     )
 
 
-def _read(name_or_path: str | os.PathLike[str], data_folder: str | os.PathLike[str] | None) -> _Source:
-    if name_or_path == "digits":
-        from sklearn.datasets import load_digits
-
-        digits = load_digits()
-        return _Source(_samples(digits.images, digits.target, "digits"), None, None)
-    path = _locate(name_or_path, data_folder)
-    if path.suffix == ".npz":
-        return _read_npz(path)
-    if path.is_dir():
-        return _read_idx_folder(path)
-    raise ValueError(f"name_or_path is {str(path)!r}; it must be 'digits', a folder of IDX files or an .npz file.")
-
-
-def _locate(name_or_path: str | os.PathLike[str], data_folder: str | os.PathLike[str] | None) -> Path:
-    given = Path(name_or_path).expanduser()
-    folder = data_folder if data_folder is not None else os.environ.get(DATA_FOLDER_VARIABLE)
-    if folder is not None:
-        root = Path(folder).expanduser()
-        if not root.is_dir():
-            origin = "data_folder" if data_folder is not None else f"the environment variable {DATA_FOLDER_VARIABLE}"
-            raise NotADirectoryError(f"{origin} is {str(root)!r}; there is no such folder.")
-        if (root / given).exists():
-            return root / given
-    if given.exists():
-        return given
-    if str(name_or_path) in _KNOWN and folder is None:
-        raise FileNotFoundError(
-            f"name_or_path is {str(name_or_path)!r}; it is read from the data folder, but none is given. Pass "
-            f"data_folder or set the environment variable {DATA_FOLDER_VARIABLE}."
-        )
-    if given.suffix == ".npz" or str(name_or_path) in _KNOWN or len(given.parts) > 1:
-        places = " or ".join(repr(str(place)) for place in (*([folder] if folder is not None else []), Path.cwd()))
-        raise FileNotFoundError(f"name_or_path is {str(name_or_path)!r}; nothing of this name is in {places}.")
-    one_of("name_or_path", str(name_or_path), [*_KNOWN, "PATH.npz"])
-    raise AssertionError
-
-
-def _read_npz(path: Path) -> _Source:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {key: archive[key] for key in archive.files}
-    except (OSError, ValueError, EOFError) as error:
-        raise ValueError(f"{path} is not a readable .npz file of plain arrays ({error}).") from error
-    missing = {"images", "labels"} - arrays.keys()
-    if missing:
-        raise ValueError(f"{path} holds {sorted(arrays)}; it must hold 'images' and 'labels'.")
-    names = tuple(map(str, arrays["class_names"])) if "class_names" in arrays else None
-    return _Source(_samples(arrays["images"], arrays["labels"], str(path)), None, names)
-
-
-def _read_idx_folder(folder: Path) -> _Source:
-    parts = {part: _read_idx_pair(folder, part) for part in ("train", "t10k")}
-    if parts["train"] is not None:
-        return _Source(parts["train"], parts["t10k"], None)
-    if parts["t10k"] is not None:
-        return _Source(parts["t10k"], None, None)
-    raise FileNotFoundError(
-        f"name_or_path is {str(folder)!r}; the folder holds no IDX files "
-        "(train-images-idx3-ubyte.gz and train-labels-idx1-ubyte.gz, or the t10k pair)."
-    )
-
-
-def _read_idx_pair(folder: Path, part: str) -> _Samples | None:
-    files = [_idx_file(folder, f"{part}-images-idx3-ubyte"), _idx_file(folder, f"{part}-labels-idx1-ubyte")]
-    if files == [None, None]:
-        return None
-    images, labels = files
-    if images is None or labels is None:
-        raise FileNotFoundError(f"{folder} holds only one of the two '{part}' files; images and labels are needed.")
-    return _samples(read_idx(images), read_idx(labels), str(folder))
-
-
-def _idx_file(folder: Path, stem: str) -> Path | None:
-    return next((file for file in (folder / f"{stem}.gz", folder / stem) if file.is_file()), None)
-
-
-def _samples(images: NDArray[np.generic], labels: NDArray[np.generic], origin: str) -> _Samples:
-    if images.dtype.kind not in "fiu" or images.ndim < 2:
-        raise ValueError(f"images of {origin} are {images.dtype} {images.shape}; they must be real numbers [N, ...].")
-    if labels.dtype.kind not in "iu" or labels.shape != images.shape[:1]:
-        raise ValueError(
-            f"labels of {origin} are {labels.dtype} {labels.shape}; they must be whole numbers [{images.shape[0]}], "
-            "one per image."
-        )
-    if images.size == 0:
-        raise ValueError(f"images of {origin} are empty (shape {images.shape}).")
-    if int(labels.min()) < 0:
-        raise ValueError(f"labels of {origin} go down to {labels.min()}; they must be 0, 1, ....")
-    if images.dtype.kind == "f" and not np.isfinite(images).all():
-        spot = tuple(map(int, np.argwhere(~np.isfinite(images))[0]))
-        raise ValueError(f"images{list(spot)} of {origin} is {images[spot]}; every pixel must be finite.")
-    return _Samples(images, labels.astype(np.int64))
-
-
-def _chosen_classes(source: _Source, classes: Sequence[int] | None) -> list[int]:
+def _chosen_classes(source: Source, classes: Sequence[int] | None) -> list[int]:
     present = np.unique(source.train.labels).tolist()
     if classes is None:
         return [int(k) for k in present]
@@ -254,16 +140,16 @@ def _chosen_classes(source: _Source, classes: Sequence[int] | None) -> list[int]
     return chosen
 
 
-def _keep(samples: _Samples, labels: list[int]) -> _Samples:
+def _keep(samples: Samples, labels: list[int]) -> Samples:
     new = np.full(max(int(samples.labels.max()), *labels) + 1, -1)
     new[labels] = np.arange(len(labels))
     kept = samples.at(np.flatnonzero(new[samples.labels] >= 0))
-    return _Samples(kept.images, new[kept.labels])
+    return Samples(kept.images, new[kept.labels])
 
 
 def _split(
-    train: _Samples, test: _Samples | None, train_size: int | None, test_size: int | None, seed: int
-) -> tuple[_Samples, _Samples]:
+    train: Samples, test: Samples | None, train_size: int | None, test_size: int | None, seed: int
+) -> tuple[Samples, Samples]:
     generator = np.random.default_rng(seed)
     if test is not None:
         train_rows = _stratified(train.labels, _size("train_size", train_size, len(train.labels)), generator)
@@ -297,7 +183,7 @@ def _stratified(labels: NDArray[np.int64], size: int, generator: np.random.Gener
     return np.sort(np.concatenate(rows))
 
 
-def _require_every_class(samples: _Samples, labels: list[int]) -> None:
+def _require_every_class(samples: Samples, labels: list[int]) -> None:
     counts = np.bincount(samples.labels, minlength=len(labels))
     empty = [labels[k] for k in np.flatnonzero(counts == 0)]
     if empty:

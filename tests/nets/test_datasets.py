@@ -140,10 +140,14 @@ def test_damaged_npz_is_refused(tmp_path, arrays, message):
         load_dataset(spoilt_npz(tmp_path, **arrays))
 
 
-def test_npz_that_is_something_else(tmp_path):
-    (tmp_path / "data.npz").write_bytes(b"not a zip archive")
-    with pytest.raises(ValueError, match="not a readable"):
-        load_dataset(tmp_path / "data.npz")
+def test_files_that_are_no_npz_are_refused(tmp_path):
+    file = spoilt_npz(tmp_path)
+    whole = file.read_bytes()
+    np.save(tmp_path / "array.npy", np.zeros(3))
+    for content in (b"not a zip archive", whole[:-40], (tmp_path / "array.npy").read_bytes(), b""):
+        file.write_bytes(content)
+        with pytest.raises(ValueError, match="not a readable"):
+            load_dataset(file)
 
 
 @pytest.mark.parametrize(
