@@ -67,7 +67,7 @@ def test_reproduce_prints_verdicts_and_writes_the_run(ramodel, reproduced, tmp_p
     assert reproduced[0]["jobs"] == 1
     assert "blocks symmetric" in outcome.out
     assert "does not hold" in outcome.out
-    assert outcome.out.endswith(f"12 s; everything is in {tmp_path / 'run'}\n")
+    assert outcome.out.endswith(f" s; everything is in {tmp_path / 'run'}\n")
     drawn = {path.name for path in (tmp_path / "run" / "figures").iterdir()}
     assert drawn == {name + ending for name in FIGURES for ending in (".png", ".svg")}
     text = (tmp_path / "run" / "README.md").read_text()
