@@ -86,7 +86,7 @@ def _locate(name_or_path: str | os.PathLike[str], data_folder: str | os.PathLike
 
 def _read_npz(path: Path) -> Source:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {key: archive[key] for key in archive.files}
     except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} is not a readable .npz file of plain arrays ({error}).") from error

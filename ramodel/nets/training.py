@@ -95,7 +95,7 @@ def train(
     Raises
     ------
     ValueError
-        If the data do not fit the network, or the checkpoint in `folder` is of another run.
+        If the data do not fit the network, the checkpoint in `folder` is of another run, or torch cannot use `device`.
     FloatingPointError
         If the objective stops being finite; the last good checkpoint is kept.
 
@@ -109,7 +109,7 @@ def train(
     (True, 1.0)
     """
     _check_fit(network, dataset)
-    network.to(device)
+    network.to(_usable(device))
     inputs, labels = _tensors(network, dataset.train_inputs, dataset.train_labels)
     objective = TrainingObjective(network, inputs, labels, config.loss, config.decays)
     target = None if folder is None else writable_folder("folder", folder)
@@ -138,6 +138,16 @@ def flushed_denormals() -> Iterator[None]:
         yield
     finally:
         torch.set_flush_denormal(before)
+
+
+def _usable(device: str | torch.device) -> torch.device:
+    try:
+        usable = torch.device(device)
+        torch.empty(0, device=usable)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"device is {str(device)!r}; torch cannot use it here ({reason}). Use 'cpu'.") from error
+    return usable
 
 
 def _check_fit(network: ResidualNetwork, dataset: Dataset) -> None:

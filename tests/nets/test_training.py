@@ -196,6 +196,12 @@ def test_data_that_do_not_fit_are_refused(new_network, three_digits):
         quiet(new_network(classes=2), three_digits)
 
 
+@pytest.mark.parametrize("device", ["cuda:99", "gpu"])
+def test_devices_that_are_not_there_are_refused(device, new_network, three_digits):
+    with pytest.raises(ValueError, match=f"device is '{device}'; torch cannot use it here"):
+        train(new_network(), three_digits, TrainingConfig(), device=device, progress=False)
+
+
 def test_a_diverging_run_stops_and_names_the_way_out(new_network, three_digits):
     with pytest.raises(FloatingPointError, match=r"objective is (nan|inf) .*No checkpoint was written.*learning_rate"):
         quiet(new_network(), three_digits, optimiser="sgd", learning_rate=1e6, iterations=50)
