@@ -17,6 +17,7 @@ from ramodel.report.style import CONTROL_COLOUR, kind_colour
 from tests.report.synthetic import measurements
 
 KINDS = ("linear", "factored", "gelu", "relu")
+PAIR = ("linear", "relu")
 
 
 @pytest.fixture(scope="module")
@@ -179,7 +180,7 @@ def test_energy_panel_has_identity_and_all_blocks(run: xr.DataTree, canvases: di
 
 def spoilt() -> xr.DataTree:
     """A run with numbers missing inside: NaN, zero and infinite ones."""
-    tree = measurements(depths=(4, 8), seeds=1)
+    tree = measurements(PAIR, depths=(4, 8), seeds=1)
     for name in tree.children:
         data: Any = tree[name].to_dataset().copy(deep=True)
         if name == "simulations":
@@ -198,19 +199,18 @@ def spoilt() -> xr.DataTree:
 
 def bare() -> xr.DataTree:
     """Networks of which nothing is known but their settings."""
-    tree = measurements(depths=(4,), seeds=1, simulations=False)
+    tree = measurements(PAIR, depths=(4,), seeds=1, simulations=False)
     return xr.DataTree.from_dict({f"/{name}": xr.Dataset(attrs=tree[name].attrs) for name in tree.children})
 
 
 LACKING = {
-    "trained only": lambda: measurements(arms=("trained",), depths=(4, 8), seeds=1),
-    "untrained only": lambda: measurements(arms=("untrained",), depths=(4, 8)),
-    "one depth": lambda: measurements(depths=(4,), seeds=1),
-    "one layer": lambda: measurements(depths=(1,), seeds=1),
-    "two classes": lambda: measurements(depths=(2,), seeds=1, classes=2),
-    "one kind": lambda: measurements(kinds=("relu",), depths=(4,), simulations=False),
-    "new kind": lambda: measurements(kinds=("conv_bn",), depths=(4, 8), simulations=False),
-    "no linear kinds": lambda: measurements(kinds=("gelu", "relu"), depths=(4, 8), seeds=1),
+    "trained only": lambda: measurements(PAIR, arms=("trained",), depths=(4, 8), seeds=1),
+    "untrained only": lambda: measurements(PAIR, arms=("untrained",), depths=(4, 8)),
+    "one depth": lambda: measurements(PAIR, depths=(4,), seeds=1),
+    "one layer": lambda: measurements(PAIR, depths=(1,), seeds=1),
+    "two classes": lambda: measurements(PAIR, depths=(2,), seeds=1, classes=2),
+    "one kind": lambda: measurements(("relu",), depths=(4,), simulations=False),
+    "new kind": lambda: measurements(("conv_bn",), depths=(4, 8), simulations=False),
     "spoilt": spoilt,
     "bare": bare,
 }
