@@ -38,6 +38,15 @@ def test_a_singular_hessian_is_no_obstacle(quadratic):
     np.testing.assert_allclose(descent.point @ flat, start @ flat, atol=MINIMISER)
 
 
+def test_rounding_along_a_flat_direction_is_not_followed(quadratic):
+    slope = 1e-13  # stands for the rounding of a gradient of order one
+    matrix = torch.diag(torch.tensor([0.0, 1.0, 2.0], dtype=torch.float64))
+    bowl = quadratic(matrix, torch.tensor([slope, 1.0, 2.0], dtype=torch.float64))
+    descent = polish(bowl, bowl.hessian, torch.tensor([[0.0, 1 + 1e-9, 1 - 1e-9]], dtype=torch.float64))
+    assert descent.converged.all()
+    assert abs(float(descent.point[0, 0])) < MINIMISER
+
+
 def test_saddles_are_left():
     def double_well(x):  # (x^2 - 1)^2 + y^2, saddle at the origin
         gradient = torch.stack([4 * x[:, 0] * (x[:, 0] ** 2 - 1), 2 * x[:, 1]], dim=1)
