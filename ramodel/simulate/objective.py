@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ramodel.optimise import ZERO_SCALE, Evaluation
+from ramodel.optimise import ZERO_SCALE, Evaluation, dot
 from ramodel.simulate.blocks import Factored, Free, Parametrisation
 from ramodel.simulate.losses import CrossEntropy, Logistic, LogitLoss, Squared
 from ramodel.simulate.problem import Problem
@@ -90,10 +90,10 @@ class UnreducedObjective:
         return len(self._decay)
 
     def split(self, points: Float[Tensor, "starts n"]) -> Variables:
-        """Return the named parts of flat points."""
+        """Return the named parts of flat points, as views."""
         starts, head_end = len(points), self._block_size + self._head_size
         shape = (starts, self._blocks.matrices, self.depth, self.width, self.width)
-        blocks = points[:, : self._block_size].view(shape).permute(1, 2, 0, 3, 4).contiguous()
+        blocks = points[:, : self._block_size].view(shape).permute(1, 2, 0, 3, 4)
         head = points[:, self._block_size : head_end].view(starts, self.classes, self.width)
         if not self._embedded:
             return Variables(blocks, head, None)
@@ -101,11 +101,13 @@ class UnreducedObjective:
 
     def join(self, variables: Variables) -> Float[Tensor, "starts n"]:
         """Return flat points; the inverse of `split`."""
-        starts = len(variables.head)
-        parts = [variables.blocks.permute(2, 0, 1, 3, 4).reshape(starts, -1), variables.head.reshape(starts, -1)]
-        if variables.embedding is not None:
-            parts.append(variables.embedding.reshape(starts, -1))
-        return torch.cat(parts, dim=1)
+        points = variables.head.new_empty(len(variables.head), self.size)
+        parts = self.split(points)
+        parts.blocks.copy_(variables.blocks)
+        parts.head.copy_(variables.head)
+        if parts.embedding is not None and variables.embedding is not None:
+            parts.embedding.copy_(variables.embedding)
+        return points
 
     def random_points(self, count: int, seed: int) -> Float[Tensor, "count n"]:
         """Draw random starts with small blocks and heads of several sizes.
@@ -150,13 +152,12 @@ class UnreducedObjective:
     def __call__(self, points: Float[Tensor, "starts n"]) -> Evaluation:
         """Evaluate F, its gradient, and the scale ``||grad ell|| + ||grad decay||``."""
         state = self._pass(points)
-        loss_gradient = self._loss_gradient(state)
+        gradient = self._loss_gradient(state)
         decay_gradient = self._decay * points
-        value = state.loss + 0.5 * (decay_gradient * points).sum(dim=1)
         norm = torch.linalg.vector_norm
-        return Evaluation(
-            value, loss_gradient + decay_gradient, norm(loss_gradient, dim=1) + norm(decay_gradient, dim=1)
-        )
+        scale = norm(gradient, dim=1) + norm(decay_gradient, dim=1)
+        value = state.loss + 0.5 * dot(decay_gradient, points)
+        return Evaluation(value, gradient.add_(decay_gradient), scale)
 
     def hessian(self, points: Float[Tensor, "starts n"]) -> Callable[[Tensor], Tensor]:
         """Linearise the gradient once at `points`; return the map from vectors to Hessian-vector products."""
