@@ -1,8 +1,8 @@
 """The optimiser's accuracy and speed: ``python benchmarks/bench_simulate.py [--problems 50] [--budget 60]``.
 
-Prints (1) for random problems of varied size, how far the point found is from S1 (asymmetry and balance; for the nuclear
-model S6), worst and median; (2) the time for C = 10, d = 16, L = 16, four starts, for each model and loss; (3) the cost of
-one gradient and one Hessian-vector product, hand-written against autograd.
+Prints (1) for random problems of varied size, how far the point found is from S1 (asymmetry and balance; for the
+nuclear model S6), worst and median; (2) the time for C = 10, d = 16, L = 16, four starts, for each model and loss;
+(3) the cost of one gradient and one Hessian-vector product, hand-written against autograd.
 """
 
 import argparse
@@ -56,7 +56,7 @@ def s1_errors(problem: Problem, optimum: Optimum) -> tuple[float, float]:
 def accuracy(count: int, budget: float) -> None:
     print(f"S1/S6 errors at the optimum found, {count} random problems, tolerance 1e-10, 4 starts")
     print(
-        " #  model      loss           C  d  L  N  converged  gradient  asymmetry  balance   branch    spread   seconds"
+        " #  model      loss           C  d  L  N  converged  gradient  asymmetry   balance  branch     spread seconds"
     )
     rows = []
     for index, problem in enumerate(varied_problems(count)):

@@ -19,7 +19,7 @@ from ramodel.experiments.cell import Cell, run_cell
 from ramodel.experiments.claims import Arm, NetworkKind
 from ramodel.experiments.confront import DepthRow, confront, depth_rows
 from ramodel.experiments.simulations import Simulations, confront_simulations, run_simulations
-from ramodel.experiments.store import CellStore, write_atomically, write_tree
+from ramodel.experiments.store import CellStore, write_atomically, write_measurements
 from ramodel.progress import progress_bar
 
 __all__ = ["FULL", "QUICK", "Plan", "Reproduction", "reproduce"]
@@ -134,19 +134,15 @@ QUICK = Plan(
 
 
 class Reproduction(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run gave: where it is, every comparison, what was reached at each depth, and what failed."""
+    """What a run gave: where it is, what was measured, every comparison, what was reached, and what failed."""
 
     folder: Path
     plan: Plan
+    measurements: xr.DataTree
     comparisons: tuple[Comparison, ...]
     rows: tuple[DepthRow, ...]
     failures: dict[str, str]
     seconds: float
-
-    @property
-    def measurements(self) -> Path:
-        """The netCDF file with all measurements."""
-        return self.folder / "measurements.nc"
 
     @property
     def exit_code(self) -> int:
@@ -199,19 +195,20 @@ def reproduce(
     missing = [job for job in wanted if job.name not in finished]
     with progress_bar("cells", len(wanted), show=progress) as bar:
         bar.advance(len(finished), status=f"{len(finished)} found" if finished else "")
-        for name in _work_off(missing, store.folder, data_folder, workers):
+        for name, found in _work_off(missing, store.folder, data_folder, workers):
+            if found is not None:
+                finished[name] = found
             bar.advance(status=name)
-    finished |= {job.name: found for job in missing if (found := store.read(job.name)) is not None}
-    failures = {
-        job.name: store.failure(job.name) or "its file is damaged" for job in wanted if job.name not in finished
-    }
+    failures = {job.name: store.failure(job.name) or "it was lost" for job in wanted if job.name not in finished}
 
-    ordered = {job.name: finished[job.name] for job in sorted(wanted, key=lambda job: job.name) if job.name in finished}
-    write_tree(folder / "measurements.nc", ordered, _provenance(plan))
+    ordered = {name: finished[name] for name in sorted(finished)}
+    root = xr.Dataset(attrs=_provenance(plan))
+    write_measurements(folder / "measurements.nc", root, ordered)
     comparisons, rows = _judge(ordered)
     result = Reproduction(
         folder=folder,
         plan=plan,
+        measurements=xr.DataTree.from_dict({"/": root, **ordered}),
         comparisons=tuple(comparisons),
         rows=tuple(rows),
         failures=failures,
@@ -221,14 +218,17 @@ def reproduce(
     return result
 
 
-def _work_off(jobs: Sequence[Job], cells: Path, data_folder: Path | None, workers: int) -> Iterator[str]:
+def _work_off(
+    jobs: Sequence[Job], cells: Path, data_folder: Path | None, workers: int
+) -> Iterator[tuple[str, xr.Dataset | None]]:
+    """Run the jobs in processes; yield names and results as they finish, None for a failure."""
     if not jobs:
         return
     pool = joblib.Parallel(n_jobs=min(workers, len(jobs)), return_as="generator_unordered", batch_size=1)
     yield from pool(joblib.delayed(_run_and_store)(job, cells, data_folder) for job in jobs)
 
 
-def _run_and_store(job: Job, cells: Path, data_folder: Path | None) -> str:
+def _run_and_store(job: Job, cells: Path, data_folder: Path | None) -> tuple[str, xr.Dataset | None]:
     """Run one job on one thread and store it; an error is stored, so that the run goes on."""
     store = CellStore(cells)
     threads = torch.get_num_threads()
@@ -239,9 +239,10 @@ def _run_and_store(job: Job, cells: Path, data_folder: Path | None) -> str:
         store.write(job.name, found)
     except Exception as error:  # noqa: BLE001  (whatever it is, it is kept and reported, and the other cells go on)
         store.write_failure(job.name, f"{type(error).__name__}: {error}")
+        return job.name, None
     finally:
         torch.set_num_threads(threads)
-    return job.name
+    return job.name, found
 
 
 def _judge(finished: dict[str, xr.Dataset]) -> tuple[list[Comparison], list[DepthRow]]:

@@ -8,7 +8,9 @@ from pathlib import Path
 import msgspec
 import xarray as xr
 
-__all__ = ["CellStore", "write_atomically", "write_tree"]
+from ramodel.netcdf import read_tree, write_tree
+
+__all__ = ["CellStore", "write_atomically", "write_measurements"]
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
@@ -21,12 +23,11 @@ def write_atomically(path: Path, content: str | bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def write_tree(path: Path, groups: Mapping[str, xr.Dataset], attributes: Mapping[str, str]) -> None:
-    """Write named datasets as the groups of one netCDF file, atomically; `attributes` go to its root."""
-    tree = xr.DataTree.from_dict({"/": xr.Dataset(attrs=dict(attributes)), **dict(groups)})
+def write_measurements(path: Path, root: xr.Dataset, groups: Mapping[str, xr.Dataset] | None = None) -> None:
+    """Write datasets as the root and the groups of one netCDF file, atomically."""
     temporary = _temporary(path)
     try:
-        tree.to_netcdf(temporary, engine="h5netcdf")
+        write_tree(temporary, root, groups)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -47,14 +48,7 @@ class CellStore:
 
     def write(self, name: str, dataset: xr.Dataset) -> None:
         """Store the result of cell `name`, compressed, and forget an earlier failure of it."""
-        path = self.folder / f"{name}.nc"
-        temporary = _temporary(path)
-        encoding = {key: {"zlib": True, "complevel": 4} for key, values in dataset.items() if values.ndim > 0}
-        try:
-            dataset.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        write_measurements(self.folder / f"{name}.nc", dataset)
         self._failure(name).unlink(missing_ok=True)
 
     def write_failure(self, name: str, error: str) -> None:
@@ -67,8 +61,7 @@ class CellStore:
         if not path.exists():
             return None
         try:
-            with xr.open_dataset(path, engine="h5netcdf") as dataset:
-                return dataset.load()
+            return read_tree(path).to_dataset()
         except (OSError, ValueError, KeyError, RuntimeError):
             return None
 

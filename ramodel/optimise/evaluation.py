@@ -79,8 +79,9 @@ Objective = Callable[[Tensor], Evaluation]
 """Points [B, n] to an `Evaluation` of B rows; it must accept any number of rows and treat each by itself."""
 
 Hessian = Callable[[Tensor], Callable[[Tensor], Tensor]]
-"""Points [B, n] to an operator, which takes vectors [B, n] to Hessian-vector products [B, n], row by row; it is used only
-while the points stay as they are."""
+"""Points [B, n] to an operator, which takes vectors [B, n] to Hessian-vector products [B, n], row by row.
+
+It is used only while the points stay as they are."""
 
 Callback = Callable[[int, Tensor, Tensor], None]
 """(iteration, values [b], relative gradients [b]) of the rows that still move, after every step."""

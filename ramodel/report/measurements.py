@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ramodel.report.netcdf import read_tree
+from ramodel.netcdf import read_tree
 from ramodel.theory import FrobeniusModel, NuclearModel
 
 __all__ = ["MODEL_KINDS", "SIMULATIONS", "MeasuredNetwork", "kinds", "load_measurements", "networks"]

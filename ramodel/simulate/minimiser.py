@@ -78,6 +78,8 @@ def minimise(
     >>> optimum.converged, round(optimum.objective, 10)  # the value of S10
     (True, 0.0229782593)
     """
+    if not isinstance(problem, Problem):
+        raise TypeError(f"problem is {problem!r}; it must be a Problem, such as random_problem(...) makes.")
     count = integer("starts", starts)
     positive("tolerance", tolerance)
     if real("time_budget", time_budget) < 0.0:

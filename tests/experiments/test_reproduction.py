@@ -14,6 +14,7 @@ import xarray as xr
 from ramodel.experiments import Plan, reproduce
 from ramodel.experiments.reproduction import FULL, QUICK
 from ramodel.experiments.store import CellStore
+from ramodel.netcdf import read_tree
 
 TOY = Plan(
     test_size=40,
@@ -45,14 +46,15 @@ def run(tmp_path_factory):
 
 def test_every_cell_is_measured(run):
     assert run.failures == {}
-    with xr.open_datatree(run.measurements, engine="h5netcdf") as tree:
-        assert set(tree.children) == {cell.name for cell in TOY.cells} | {"simulations"}
-        cell = tree["relu-trained-L03-seed0"]
-        assert cell.attrs["kind"] == "relu"
-        assert cell["singular_value"].dims == ("layer", "input", "rank")
-        assert cell["singular_value"].shape == (3, 10, 12)
-        assert json.loads(tree.attrs["versions"])["torch"]
-        assert msgspec.json.decode(tree.attrs["plan"], type=Plan) == TOY
+    stored = read_tree(run.folder / "measurements.nc")
+    xr.testing.assert_identical(stored, run.measurements)
+    assert set(stored.children) == {cell.name for cell in TOY.cells} | {"simulations"}
+    cell = stored["relu-trained-L03-seed0"]
+    assert cell.attrs["kind"] == "relu"
+    assert cell["singular_value"].dims == ("layer", "input", "rank")
+    assert cell["singular_value"].shape == (3, 10, 12)
+    assert json.loads(stored.attrs["versions"])["torch"]
+    assert msgspec.json.decode(stored.attrs["plan"], type=Plan) == TOY
 
 
 def test_verdicts_are_written(run):

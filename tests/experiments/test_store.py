@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from ramodel.experiments.store import CellStore, write_atomically, write_tree
+from ramodel.experiments.store import CellStore, write_atomically, write_measurements
 
 
 @pytest.fixture
@@ -48,11 +48,11 @@ def test_nothing_half_written(tmp_path, dataset, monkeypatch):
     store = CellStore(tmp_path)
     store.write("a", dataset)
 
-    def fail(self, path, **_):
+    def fail(path, *_):
         path.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(xr.Dataset, "to_netcdf", fail)
+    monkeypatch.setattr("ramodel.experiments.store.write_tree", fail)
     with pytest.raises(OSError, match="No space left"):
         store.write("a", dataset * 2)
     monkeypatch.undo()
@@ -70,7 +70,7 @@ def test_write_atomically_replaces(tmp_path):
 
 def test_tree_has_a_group_per_cell(tmp_path, dataset):
     path = tmp_path / "measurements.nc"
-    write_tree(path, {"relu-trained-L03-seed0": dataset}, {"seed": "0"})
+    write_measurements(path, xr.Dataset(attrs={"seed": "0"}), {"relu-trained-L03-seed0": dataset})
     with xr.open_datatree(path, engine="h5netcdf") as tree:
         assert tree.attrs["seed"] == "0"
         xr.testing.assert_identical(tree["relu-trained-L03-seed0"].to_dataset().load(), dataset)

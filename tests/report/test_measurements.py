@@ -7,7 +7,6 @@ import pytest
 import xarray as xr
 
 from ramodel.report.measurements import kinds, load_measurements, networks
-from ramodel.report.netcdf import read_tree
 from ramodel.theory import FrobeniusModel, NuclearModel
 from tests.report.synthetic import measurements
 
@@ -20,12 +19,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tree[name] = xr.DataTree(tree[name].to_dataset().assign(converged=True, class_name=("class", list("abcdef"))))
     tree.to_netcdf(path / "measurements.nc", engine="h5netcdf")
     return path
-
-
-def test_reading_agrees_with_xarray(folder: Path) -> None:
-    with xr.open_datatree(folder / "measurements.nc", engine="h5netcdf") as tree:
-        expected = tree.load()
-    xr.testing.assert_identical(read_tree(folder / "measurements.nc"), expected)
 
 
 def test_a_folder_and_its_file_are_the_same_run(folder: Path) -> None:

@@ -272,6 +272,11 @@ def test_bad_input(change, error, message):
         minimise(problem_of(), **change)
 
 
+def test_what_is_no_problem_is_refused():
+    with pytest.raises(TypeError, match="problem is 'digits'; it must be a Problem"):
+        minimise("digits")
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device; runs where there is none")
 def test_a_missing_device_is_said():
     with pytest.raises(ValueError, match="torch finds no CUDA device here; use 'cpu'"):
