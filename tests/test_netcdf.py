@@ -28,7 +28,9 @@ def tree():
         },
         attrs={"kind": "relu", "depth": 2, "decay": 0.01, "note": ""},
     )
-    return xr.DataTree.from_dict({"/": xr.Dataset(attrs={"seed": "0"}), "a": network, "b": network * 2, "c": xr.Dataset()})
+    return xr.DataTree.from_dict(
+        {"/": xr.Dataset(attrs={"seed": "0"}), "a": network, "b": network * 2, "c": xr.Dataset()}
+    )
 
 
 def groups(tree):
@@ -82,5 +84,5 @@ def test_a_damaged_file_is_refused(tree, tmp_path):
     path = tmp_path / "m.nc"
     write_tree(path, tree.to_dataset(), groups(tree))
     path.write_bytes(path.read_bytes()[:300])
-    with pytest.raises(OSError, match="truncated|open file"):
+    with pytest.raises(OSError, match=r"truncated|open file"):
         read_tree(path)

@@ -1,18 +1,14 @@
 """`ramodel figures`: pictures of a run."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import Annotated, ClassVar
 
 import tyro
 
 from ramodel.cli.command import Command, Switch
 from ramodel.cli.output import say, say_json, warn
 
-if TYPE_CHECKING:
-    from ramodel.report import Measurements
-
-__all__ = ["Figures", "draw_with_progress"]
+__all__ = ["Figures"]
 
 
 class Figures(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -48,11 +44,11 @@ class Figures(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def run(self) -> int:
         """Draw and print where the files are."""
         from ramodel.checks import one_of, writable_folder
-        from ramodel.report import FIGURES, load_measurements
+        from ramodel.report import FIGURES, draw, load_measurements
 
         names = [one_of("figure", name, FIGURES) for name in self.names] or list(FIGURES)
         folder = writable_folder("out", self.out)
-        paths = draw_with_progress(names, load_measurements(self._measurements(folder)), folder)
+        paths = draw(names, load_measurements(self._measurements(folder)), folder, jobs=None)
         if self.json:
             say_json([str(path) for path in paths])
         else:
@@ -72,16 +68,3 @@ class Figures(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
             f"ramodel figures: no measurements in {folder}; running `ramodel reproduce --quick` into {folder / 'run'}."
         )
         return reproduce(folder / "run", plan=QUICK).folder
-
-
-def draw_with_progress(names: Sequence[str], measurements: "Measurements", folder: Path) -> list[Path]:
-    """Draw figures as `ramodel.report.draw` does, with a bar, and return the paths of the files."""
-    from ramodel.progress import progress_bar
-    from ramodel.report import draw
-
-    paths = []
-    with progress_bar("figures", len(names)) as bar:
-        for name in names:
-            paths += draw([name], measurements, folder)
-            bar.advance(status=name)
-    return paths

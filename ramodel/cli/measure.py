@@ -60,7 +60,7 @@ class Measure(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """Measure, write, print."""
         from ramodel.checks import existing_file, integer, writable_folder
         from ramodel.experiments.measurement import spread_over_classes
-        from ramodel.experiments.store import write_tree
+        from ramodel.experiments.store import write_measurements
         from ramodel.nets import load_checkpoint
         from ramodel.spectra import measure
 
@@ -87,7 +87,7 @@ class Measure(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
             keep_jacobians=True,
         )
         rows = _readings(found, dataset.classes)
-        write_tree(target, {"/": found.drop_vars("jacobian").assign_attrs(checkpoint=str(self.checkpoint))}, {})
+        write_measurements(target, found.drop_vars("jacobian").assign_attrs(checkpoint=str(self.checkpoint)))
         if self.json:
             say_json(rows)
         else:

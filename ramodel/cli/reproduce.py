@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import ClassVar
 
 from ramodel.cli.command import Command, Maybe, Switch
-from ramodel.cli.figures import draw_with_progress
 from ramodel.cli.output import say_json, show, warn
 
 __all__ = ["Reproduce"]
@@ -57,16 +56,15 @@ class Reproduce(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
         from ramodel.checks import integer
         from ramodel.experiments import FULL, QUICK, reproduce
         from ramodel.experiments.store import write_atomically
-        from ramodel.report import FIGURES, load_measurements, verdict_rows, verdict_table
+        from ramodel.report import FIGURES, draw, verdict_rows, verdict_table
         from ramodel.report.readme import run_readme
 
         began = time.monotonic()
         seed = integer("seed", self.seed, minimum=0)
         plan = msgspec.structs.replace(QUICK if self.quick else FULL, seed=seed)
         result = reproduce(self.out, plan=plan, jobs=self.jobs, data_folder=self.data)
-        measurements = load_measurements(result.measurements)
-        draw_with_progress(list(FIGURES), measurements, result.folder / "figures")
-        readme = run_readme(result, measurements, list(FIGURES), command=self._again())
+        draw([], result.measurements, result.folder / "figures", jobs=self.jobs)
+        readme = run_readme(result, list(FIGURES), command=self._again())
         write_atomically(result.folder / "README.md", readme)
         seconds = time.monotonic() - began
         if self.json:

@@ -186,7 +186,7 @@ def reproduce(
     """
     began = time.perf_counter()
     folder = writable_folder("out", out)
-    workers = integer("jobs", jobs) if jobs is not None else len(os.sched_getaffinity(0))
+    workers = -1 if jobs is None else integer("jobs", jobs)
     _claim_folder(folder, plan)
     store = CellStore(folder / "cells")
     wanted: list[Job] = [Simulations(seed=plan.seed), *plan.cells]
@@ -224,7 +224,7 @@ def _work_off(
     """Run the jobs in processes; yield names and results as they finish, None for a failure."""
     if not jobs:
         return
-    pool = joblib.Parallel(n_jobs=min(workers, len(jobs)), return_as="generator_unordered", batch_size=1)
+    pool = joblib.Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1)
     yield from pool(joblib.delayed(_run_and_store)(job, cells, data_folder) for job in jobs)
 
 

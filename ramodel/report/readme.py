@@ -19,17 +19,13 @@ __all__ = ["run_readme"]
 _REACHED = ("nets", "L", "seeds", "gradient", "test accuracy", "s_1", "s_k from the head", "beyond", "work")
 
 
-def run_readme(
-    run: Reproduction, measurements: Measurements, figures: Sequence[str], *, command: str, folder: str = "figures/"
-) -> str:
+def run_readme(run: Reproduction, figures: Sequence[str], *, command: str, folder: str = "figures/") -> str:
     """Return the README of a run as Markdown.
 
     Parameters
     ----------
     run
         What the run gave.
-    measurements
-        From `load_measurements`; its root says which versions were used.
     figures
         Names of the figures that were drawn, keys of `FIGURES`; they are shown with their captions.
     command
@@ -57,9 +53,9 @@ def run_readme(
         figures=shown,
         folder=folder,
         plan=[(name, _setting(value)) for name, value in msgspec.structs.asdict(run.plan).items()],
-        networks=len(networks(measurements)),
+        networks=len(networks(run.measurements)),
         seconds=duration(run.seconds),
-        versions=_versions(measurements),
+        versions=_versions(run.measurements),
         failures=sorted(run.failures.items()),
     )
 

@@ -13,7 +13,7 @@ __all__ = ["Loss", "Model", "Problem", "random_problem"]
 Model = Literal["frobenius", "nuclear"]
 Loss = Literal["squared", "cross-entropy", "logistic"]
 
-CLASS_MEAN_SCALE = 2.0  # issue: x = class mean (2 N(0, I)) + N(0, I)
+CLASS_MEAN_SCALE = 2.0  # x = class mean, 2 N(0, I), plus N(0, I)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

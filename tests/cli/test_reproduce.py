@@ -51,11 +51,10 @@ def reproduced(monkeypatch, tree):
         folder = writable_folder("out", out)
         (folder / "measurements.nc").write_text("made by the test")
         return experiments.Reproduction(
-            folder=folder, plan=plan, comparisons=ROWS, rows=(), failures=FAILURES, seconds=12.0
+            folder=folder, plan=plan, measurements=tree, comparisons=ROWS, rows=(), failures=FAILURES, seconds=12.0
         )
 
     monkeypatch.setattr(experiments, "reproduce", reproduce)
-    monkeypatch.setattr(report, "load_measurements", lambda path: tree)
     return calls
 
 
@@ -76,7 +75,7 @@ def test_reproduce_prints_verdicts_and_writes_the_run(ramodel, reproduced, tmp_p
 
 
 def test_reproduce_json_and_failures(ramodel, reproduced, tmp_path, monkeypatch):
-    monkeypatch.setattr(report, "draw", lambda names, tree, folder: [])
+    monkeypatch.setattr(report, "draw", lambda names, tree, folder, *, jobs: [])
     monkeypatch.setitem(FAILURES, "relu-trained-L32-seed0", "MemoryError: too much")
     outcome = ramodel("reproduce", "--json", "--out", str(tmp_path))
     assert outcome.code == 1
