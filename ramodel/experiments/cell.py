@@ -31,8 +31,6 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         lam_J, lam_W, lam_E of THEORY.md.
     tolerance, iterations
         Relative gradient norm to stop at, and the most iterations (epochs of "sgd").
-    warmup
-        How many of them are epochs of Adam before L-BFGS.
     inputs
         Number of test inputs at which Jacobians are measured, spread evenly over the classes.
     """
@@ -50,7 +48,6 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     embedding_decay: float = 1e-2
     tolerance: float = 1e-7
     iterations: int = 2000
-    warmup: int = 0
     inputs: int = 20
 
     def __post_init__(self) -> None:
@@ -129,6 +126,4 @@ def _training_config(cell: Cell) -> TrainingConfig:
         return msgspec.structs.replace(
             config, optimiser="sgd", learning_rate=0.05, momentum=0.9, batch_size=150, schedule="cosine"
         )
-    return (
-        config if cell.arm == "untrained" else msgspec.structs.replace(config, warmup=cell.warmup, learning_rate=5e-3)
-    )
+    return config

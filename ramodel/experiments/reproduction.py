@@ -64,9 +64,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     train_size: int = 1000
     seeds: int = 3
     iterations: int = 3000
-    nonlinear_train_size: int = 500
+    nonlinear_train_size: int = 300
     nonlinear_seeds: int = 2
-    nonlinear_iterations: int = 8000
+    nonlinear_iterations: int = 12_000
     no_skip_depths: tuple[int, ...] = (4, 8)
     sgd_depths: tuple[int, ...] = (8,)
     sgd_epochs: int = 300
@@ -109,7 +109,6 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             embedding_decay=self.decay,
             tolerance=self.tolerance,
             iterations=self.sgd_epochs if arm == "sgd" else iterations,
-            warmup=0 if is_model else iterations // 5,
             inputs=self.inputs,
         )
 
@@ -123,9 +122,9 @@ QUICK = Plan(
     width=24,
     train_size=500,
     seeds=1,
-    nonlinear_train_size=300,
+    nonlinear_train_size=200,
     nonlinear_seeds=1,
-    nonlinear_iterations=4000,
+    nonlinear_iterations=3600,
     no_skip_depths=(4,),
     sgd_epochs=200,
     inputs=10,
