@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import xarray as xr
-from scipy import stats
+from scipy.special import stdtrit
 
 from ramodel.comparison import Comparison
 from ramodel.experiments import readings
@@ -50,7 +50,7 @@ def mean_interval(values: Sequence[float], *, confidence: float = 0.95) -> tuple
     if len(values) < 2:
         return None
     spread = float(np.std(values, ddof=1)) / math.sqrt(len(values))
-    reach = float(stats.t.ppf(0.5 + confidence / 2.0, len(values) - 1)) * spread
+    reach = float(stdtrit(len(values) - 1, 0.5 + confidence / 2.0)) * spread
     centre = float(np.mean(values))
     return centre - reach, centre + reach
 
@@ -92,7 +92,7 @@ def _single(claim: Claim, kind: str, cells: Cells) -> Comparison:
     values = _finite(claim.reading, nets)
     control, control_name, note = _control(claim, kind, cells)
     if len(nets) < len(trained):
-        note = f"{len(nets)} of {len(trained)} networks reached a relative gradient of {claim.stationary:g}"
+        note = f"judged on the {len(nets)} of {len(trained)} networks with a relative gradient <= {claim.stationary:g}"
     if not values:
         numeric, interval, note = math.nan, None, note or "no trained network of this kind has the reading"
     elif claim.worst:
@@ -125,7 +125,7 @@ def _control(claim: Claim, kind: str, cells: Cells) -> tuple[float | None, str |
     if claim.control == "no-skip":
         trained = [cell for cell in nets if float(cell["train_accuracy"]) >= _TRAINABLE]
         if len(trained) < len(nets):
-            note = f"{len(nets) - len(trained)} of {len(nets)} networks without skips do not train"
+            note = f"{len(nets) - len(trained)} of {len(nets)} networks without skips do not train and are no control"
         if not trained:
             nets, name = _select(cells, kind, "untrained"), "untrained"
         else:

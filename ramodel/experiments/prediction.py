@@ -6,24 +6,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ramodel.nets import ResidualNetwork
-from ramodel.theory import FrobeniusModel, NuclearModel, ResidualModel, trajectory
+from ramodel.theory import ResidualModel, trajectory
 
-__all__ = ["model_of", "predict_network"]
-
-
-def model_of(kind: str, depth: int, jacobian_decay: float, head_decay: float, embedding_decay: float) -> ResidualModel:
-    """Return the provable model that a network of this kind is an instance of.
-
-    Raises
-    ------
-    ValueError
-        If the kind is not "linear" or "factored".
-    """
-    if kind == "linear":
-        return FrobeniusModel(depth, jacobian_decay, head_decay, embedding_decay)
-    if kind == "factored":
-        return NuclearModel(depth, jacobian_decay, head_decay, embedding_decay)
-    raise ValueError(f"kind is {kind!r}; only 'linear' and 'factored' networks are instances of the provable model.")
+__all__ = ["predict_network"]
 
 
 def predict_network(
@@ -36,7 +21,7 @@ def predict_network(
     network
         Of kind "linear" or "factored", with skips and a trained embedding.
     model
-        From `model_of`.
+        The model that the network is an instance of, with its depth and decays.
     points
         Inputs [n, d_in] whose trajectories are predicted.
     ranks

@@ -9,13 +9,12 @@ from pathlib import Path
 
 import joblib
 import msgspec
-import torch
 import xarray as xr
 from threadpoolctl import threadpool_limits
 
 from ramodel.checks import integer, writable_folder
 from ramodel.comparison import Comparison
-from ramodel.experiments.cell import Cell, run_cell
+from ramodel.experiments.cell import Cell
 from ramodel.experiments.claims import Arm, NetworkKind
 from ramodel.experiments.confront import DepthRow, confront, depth_rows
 from ramodel.experiments.simulations import Simulations, confront_simulations, run_simulations
@@ -229,6 +228,10 @@ def _work_off(
 
 def _run_and_store(job: Job, cells: Path, data_folder: Path | None) -> tuple[str, xr.Dataset | None]:
     """Run one job on one thread and store it; an error is stored, so that the run goes on."""
+    import torch  # takes seconds: only the processes that run need it
+
+    from ramodel.experiments.run import run_cell
+
     store = CellStore(cells)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -10,7 +10,6 @@ import xarray as xr
 
 from ramodel.comparison import Comparison
 from ramodel.experiments.readings import PREDICTED_SHARE
-from ramodel.simulate import minimise, random_problem
 from ramodel.theory import FrobeniusModel, NuclearModel
 
 __all__ = ["Simulations", "confront_simulations", "run_simulations"]
@@ -88,6 +87,8 @@ def confront_simulations(found: xr.Dataset) -> list[Comparison]:
 
 
 def _solve(config: Simulations, model: Model, depth: int, seed: int) -> xr.Dataset:
+    from ramodel.simulate import minimise, random_problem  # torch takes seconds: only the processes that run need it
+
     problem = random_problem(
         model=model,
         classes=config.classes,

@@ -9,9 +9,10 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ramodel.report.measurements import MODEL_KINDS, SIMULATIONS, MeasuredNetwork, Measurements, networks
+from ramodel.report.measurements import SIMULATIONS, MeasuredNetwork, Measurements, networks
 from ramodel.report.panels import Floats, finite_mean, legend_below, log_axis, say_in_panel
 from ramodel.report.style import THEORY_COLOUR, WIDTH_INCHES, kind_colour
+from ramodel.theory import BLOCK_MODELS
 
 __all__ = ["draw_balance"]
 
@@ -51,7 +52,7 @@ def draw_balance(measurements: Measurements) -> Figure:
     panels = figure.subplots(2, 3, squeeze=False, height_ratios=(3, 1.3), sharex="col")
     panels[1, 0].sharey(panels[1, 1])
     panels[1, 1].sharey(panels[1, 2])
-    nets = [net for arm in _SOURCES for net in networks(measurements, arm=arm) if net.kind in MODEL_KINDS]
+    nets = [net for arm in _SOURCES for net in networks(measurements, arm=arm) if net.kind in BLOCK_MODELS]
     trained = [points for net in nets for points in _of_network(net)]
     simulated = list(_of_optimiser(measurements))
     heads = [head for head, _ in trained + simulated]
@@ -73,7 +74,7 @@ def _of_network(network: MeasuredNetwork) -> Iterable[tuple[_Points, _Points]]:
     s = finite_mean(network.array("singular_value", "layer", "input", "rank"), axis=(0, 1))
     head = network.array("head_singular_value", "rank") / np.sqrt(model.decay_ratio)
     m = network.array("end_to_end_singular_value", "rank")
-    unit = MODEL_KINDS[network.kind](1, 1.0, 1.0)
+    unit = BLOCK_MODELS[network.kind](1, 1.0, 1.0)
     source, marker = _SOURCES[network.arm]
     place = (network.kind, f"{network.kind} net, {source}", marker, network.depth)
     yield _Points(*place, head, s, unit.from_head), _Points(*place, m, s, model.jacobian_singular_value)
@@ -88,7 +89,7 @@ def _of_optimiser(measurements: Measurements) -> Iterable[tuple[_Points, _Points
     for index in range(found.sizes["problem"]):
         problem = found.isel(problem=index)
         kind, name = _BLOCKS[str(problem["model"].item())]
-        law = MODEL_KINDS[kind](int(problem["depth"]), 1.0, 1.0)
+        law = BLOCK_MODELS[kind](int(problem["depth"]), 1.0, 1.0)
         head, s, m = (np.asarray(problem[key].values, dtype=float) for key in ("head", "jacobian", "end_to_end"))
         place = (kind, f"{name} problem, optimiser", "x", int(problem["depth"]))
         yield _Points(*place, head / unit, s, law.from_head), _Points(*place, m / unit, s, law.jacobian_singular_value)

@@ -11,7 +11,7 @@ from matplotlib.ticker import NullFormatter, ScalarFormatter
 from ramodel.experiments.readings import top_singular_value
 from ramodel.metrics import depth_exponent
 from ramodel.report.formatting import measured
-from ramodel.report.measurements import MODEL_KINDS, MeasuredNetwork, Measurements, kinds, networks
+from ramodel.report.measurements import MeasuredNetwork, Measurements, kinds, networks
 from ramodel.report.panels import (
     Floats,
     geometric_mean,
@@ -23,6 +23,7 @@ from ramodel.report.panels import (
     say_in_panel,
 )
 from ramodel.report.style import CONTROL_COLOUR, THEORY_COLOUR, kind_colour, kind_marker
+from ramodel.theory import BLOCK_MODELS
 
 __all__ = ["draw_depth"]
 
@@ -62,7 +63,7 @@ def _values(axes: Axes, kind: str, trained: list[MeasuredNetwork], controls: dic
         return
     _points(axes, trained, kind_colour(kind), kind_marker(kind), "trained")
     depths = np.array(sorted({net.depth for net in trained}), dtype=float)
-    if kind in MODEL_KINDS:
+    if kind in BLOCK_MODELS:
         own = [geometric_mean(_predicted(net) for net in trained if net.depth == depth)[0] for depth in depths]
         axes.plot(depths, own, color=THEORY_COLOUR, label="S18: from each net's own $m_1$")
         curve = _curve(trained, depths)

@@ -11,21 +11,15 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ramodel.netcdf import read_tree
-from ramodel.theory import FrobeniusModel, NuclearModel
+from ramodel.theory import BLOCK_MODELS, FrobeniusModel, NuclearModel
 
-__all__ = ["MODEL_KINDS", "SIMULATIONS", "MeasuredNetwork", "kinds", "load_measurements", "networks"]
+__all__ = ["SIMULATIONS", "MeasuredNetwork", "kinds", "load_measurements", "networks"]
 
 Measurements = xr.DataTree
 Floats = NDArray[np.float64]
 
 SIMULATIONS = "simulations"
 """Group with the optimiser's points; every other group is a network."""
-
-MODEL_KINDS: dict[str, type[FrobeniusModel] | type[NuclearModel]] = {
-    "linear": FrobeniusModel,
-    "factored": NuclearModel,
-}
-"""Block kinds that are instances of the provable model, and which."""
 
 _KIND_ORDER = ("linear", "factored", "gelu", "relu")
 _IDENTITY = ("kind", "arm", "depth", "seed")
@@ -85,11 +79,11 @@ class MeasuredNetwork(msgspec.Struct, frozen=True, kw_only=True):
 
     def model(self, *, depth: float | None = None) -> FrobeniusModel | NuclearModel | None:
         """Return the provable model that this network is an instance of, or it at another depth; None if nonlinear."""
-        if self.kind not in MODEL_KINDS:
+        if self.kind not in BLOCK_MODELS:
             return None
         attrs = self.data.attrs
         embedding = float(attrs.get("embedding_decay") or "nan")
-        return MODEL_KINDS[self.kind](
+        return BLOCK_MODELS[self.kind](
             depth=self.depth if depth is None else depth,
             jacobian_decay=float(attrs["jacobian_decay"]),
             head_decay=float(attrs["head_decay"]),

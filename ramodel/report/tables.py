@@ -66,10 +66,22 @@ def verdict_table(comparisons: Sequence[Comparison]) -> Table:
     remarks = (
         ["relative gradient norm reached: " + ", ".join(f"{kind} {text}" for kind, text in reached)] if reached else []
     )
-    remarks += [f"{row.verdict}: {row.claim} ({row.subject}), {row.note}" for row in comparisons if row.note]
+    remarks += _notes(comparisons)
     if remarks:
         table.caption = Text("\n".join(remarks), style="dim")
     return table
+
+
+def _notes(comparisons: Sequence[Comparison]) -> list[str]:
+    """Return each note once, with its claim where it belongs to one alone."""
+    claims: dict[tuple[str, str], list[str]] = {}
+    for row in comparisons:
+        if row.note:
+            claims.setdefault((row.subject, row.note), []).append(row.claim)
+    return [
+        f"{subject}, {named[0]}: {note}" if len(named) == 1 else f"{subject}: {note}"
+        for (subject, note), named in claims.items()
+    ]
 
 
 def verdict_markdown(comparisons: Iterable[Comparison]) -> str:

@@ -9,7 +9,14 @@ from ramodel.theory.model import ResidualModel
 from ramodel.theory.nuclear import NuclearModel
 from ramodel.theory.trajectories import deep_step_cv, equal_step_profile, step_cv, trajectory
 
+BLOCK_MODELS: dict[str, type[FrobeniusModel] | type[NuclearModel]] = {
+    "linear": FrobeniusModel,
+    "factored": NuclearModel,
+}
+"""Kinds of trained block that are instances of a provable model, and of which."""
+
 __all__ = [
+    "BLOCK_MODELS",
     "FrobeniusModel",
     "NuclearModel",
     "ResidualModel",

@@ -46,7 +46,7 @@ RA1 on a line                          gelu   empirical  <= 1.1     1.02        
 RA4 slope                              relu   empirical  0.5 .. 1.5 -                    -                not decided
 S9  gain of the norm                   linear bound      <= 0.25    0.20                 -                holds
 relative gradient norm reached: linear 8.0e-07, relu 0.13
-not decided: slope (relu), no trained network of this kind has the reading
+relu, slope: no trained network of this kind has the reading
 """
 
 
@@ -67,6 +67,12 @@ def render(width: int, rows: Sequence[Comparison] = ROWS, *, colour: bool = Fals
 
 def test_table_of_120_columns_is_the_golden_one() -> None:
     assert render(120) == GOLDEN
+
+
+def test_a_note_of_several_claims_stands_once() -> None:
+    note = "1 of 2 networks without skips do not train"
+    rows = [comparison(claim=claim, subject="gelu", note=note) for claim in ("a", "b")]
+    assert render(120, rows).count(f"gelu: {note}") == 1
 
 
 @pytest.mark.parametrize("width", [80, 90, 100])
