@@ -65,7 +65,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     iterations: int = 3000
     nonlinear_train_size: int = 300
     nonlinear_seeds: int = 2
-    nonlinear_iterations: int = 12_000
+    nonlinear_iterations: int = 10_000
     no_skip_depths: tuple[int, ...] = (4, 8)
     sgd_depths: tuple[int, ...] = (8,)
     sgd_epochs: int = 300
