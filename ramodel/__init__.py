@@ -14,6 +14,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ramodel import experiments as experiments
+    from ramodel import metrics as metrics
+    from ramodel import nets as nets
+    from ramodel import optimise as optimise
+    from ramodel import report as report
+    from ramodel import simulate as simulate
+    from ramodel import spectra as spectra
+    from ramodel import theory as theory
     from ramodel.comparison import Comparison as Comparison
     from ramodel.nets import ResidualNetwork as ResidualNetwork
     from ramodel.simulate import Problem as Problem
@@ -40,11 +48,15 @@ _HOMES = {
     "statement": "ramodel.statements",
 }
 
-__all__ = ["__version__", *sorted(_HOMES)]
+_PACKAGES = ("experiments", "metrics", "nets", "optimise", "report", "simulate", "spectra", "theory")
+
+__all__ = ["__version__", *sorted(_HOMES), *_PACKAGES]
 
 
 def __getattr__(name: str) -> Any:
-    """Load a public name from the module that owns it."""
+    """Load a public name from the module that owns it, or a package of ramodel."""
+    if name in _PACKAGES:
+        return importlib.import_module(f"ramodel.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'ramodel' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)

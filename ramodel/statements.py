@@ -191,7 +191,7 @@ _ALL = (
         claim="lam_W |W|^2 = -<dell/dZ, Z> = lam_J (tr J_l + |J_l|^2) for every l",
         assumptions="Frobenius model, every critical point",
         provenance="own",
-        status="conjectured",
+        status="checked",
     ),
     Statement(
         id="S17",

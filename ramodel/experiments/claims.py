@@ -13,10 +13,14 @@ from ramodel.comparison import Kind
 from ramodel.experiments import readings
 from ramodel.experiments.readings import Reading
 
-__all__ = ["CLAIMS", "DEPTH_CLAIMS", "Arm", "Claim", "DepthClaim", "NetworkKind"]
+__all__ = ["CLAIMS", "DEPTH_CLAIMS", "LEARNT", "Arm", "Claim", "DepthClaim", "NetworkKind"]
 
 NetworkKind = Literal["linear", "factored", "gelu", "relu"]
 Arm = Literal["trained", "sgd", "untrained", "no-skip"]
+
+
+LEARNT = 0.5
+"""Training accuracy below which a network has not learnt, and cannot serve as a trained control."""
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):

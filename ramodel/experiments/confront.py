@@ -11,7 +11,7 @@ from scipy.special import stdtrit
 
 from ramodel.comparison import Comparison
 from ramodel.experiments import readings
-from ramodel.experiments.claims import CLAIMS, DEPTH_CLAIMS, Claim, DepthClaim
+from ramodel.experiments.claims import CLAIMS, DEPTH_CLAIMS, LEARNT, Claim, DepthClaim
 from ramodel.metrics import Fit, depth_exponent
 
 __all__ = ["DepthRow", "confront", "depth_rows", "mean_interval"]
@@ -19,8 +19,6 @@ __all__ = ["DepthRow", "confront", "depth_rows", "mean_interval"]
 Cells = Mapping[str, xr.Dataset]
 
 _ARMS = ("trained", "sgd", "untrained", "no-skip")
-_TRAINABLE = 0.5
-"""Training accuracy below which a network counts as not trained, and cannot serve as a trained control."""
 
 
 class DepthRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,7 +121,7 @@ def _control(claim: Claim, kind: str, cells: Cells) -> tuple[float | None, str |
     nets = _select(cells, kind, claim.control) if claim.control in _ARMS else _select(cells, claim.control, "trained")
     note = ""
     if claim.control == "no-skip":
-        trained = [cell for cell in nets if float(cell["train_accuracy"]) >= _TRAINABLE]
+        trained = [cell for cell in nets if float(cell["train_accuracy"]) >= LEARNT]
         if len(trained) < len(nets):
             note = f"{len(nets) - len(trained)} of {len(nets)} networks without skips do not train and are no control"
         if not trained:

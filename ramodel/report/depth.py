@@ -38,7 +38,10 @@ def draw_depth(measurements: Measurements) -> Figure:
     for column, kind in enumerate(shown):
         top, bottom = panels[:, column]
         trained = [net for net in networks(measurements, kind=kind, arm="trained") if _top(net) > 0]
-        controls = {arm: networks(measurements, kind=kind, arm=arm) for arm in _CONTROL_MARKERS}
+        controls = {
+            "untrained": networks(measurements, kind=kind, arm="untrained"),
+            "no-skip": [net for net in networks(measurements, kind=kind, arm="no-skip") if net.has_learnt],
+        }
         _values(top, kind, trained, controls)
         if len({net.depth for net in trained}) < 2:
             say_in_panel(bottom, "an exponent needs\nnetworks of two depths")

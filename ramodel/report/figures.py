@@ -85,7 +85,7 @@ _ALL = (
     Figure(
         name="ra3_spectrum",
         statement="RA3, S1",
-        title="singular values of the Residual Jacobians, and the gap after the C-th",
+        title="singular values of the Residual Jacobians, and what lies beyond the C-th",
         caption=(
             "Singular values in units of the largest, mean and middle half over all layers and inputs; the dashed "
             "line stands after the C-th. Grey crosses: untrained. Black line: predicted from the head alone, with "

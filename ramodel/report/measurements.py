@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from ramodel.experiments.claims import LEARNT
 from ramodel.netcdf import read_tree
 from ramodel.theory import BLOCK_MODELS, FrobeniusModel, NuclearModel
 
@@ -53,6 +54,11 @@ class MeasuredNetwork(msgspec.Struct, frozen=True, kw_only=True):
     def classes(self) -> int:
         """Number of classes C."""
         return int(self.data.attrs["classes"] if "classes" in self.data.attrs else self.data.sizes["class"])
+
+    @property
+    def has_learnt(self) -> bool:
+        """Whether it fits its training set: deep networks without skips mostly do not train."""
+        return not self.scalar("train_accuracy") < LEARNT
 
     def has(self, *variables: str) -> bool:
         """Tell whether all of `variables` were measured."""

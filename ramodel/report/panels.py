@@ -54,12 +54,13 @@ def trained_and_control(
 ) -> tuple[MeasuredNetwork | None, MeasuredNetwork | None]:
     """Return the trained network of a kind that is shown layer by layer, and its control; None where there is none.
 
-    The control is of the first arm in `controls` that was run. Of the depths up to 16 at which both exist, the
-    deepest is shown.
+    The control is of the first arm in `controls` that was run, and one that has learnt where there is one. Of the
+    depths up to 16 at which both exist, the deepest is shown.
     """
     trained = networks(measurements, kind=kind, arm="trained")
     arms = [networks(measurements, kind=kind, arm=arm) for arm in controls]
     control = next((found for found in arms if found), [])
+    control = [net for net in control if net.has_learnt] or control
     shared = {net.depth for net in trained} & {net.depth for net in control}
     choice = shared or {net.depth for net in trained} or {net.depth for net in control}
     if not choice:

@@ -1,4 +1,4 @@
-"""RA3: singular values of the Residual Jacobians against their index, with the gap after the C-th."""
+"""RA3: singular values of the Residual Jacobians against their index, and what lies beyond the C-th."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -7,7 +7,15 @@ from matplotlib.ticker import MaxNLocator
 
 from ramodel.report.formatting import number
 from ramodel.report.measurements import MeasuredNetwork, Measurements, kinds
-from ramodel.report.panels import describe, grid, legend_below, name_column, say_in_panel, trained_and_control
+from ramodel.report.panels import (
+    describe,
+    finite_mean,
+    grid,
+    legend_below,
+    name_column,
+    say_in_panel,
+    trained_and_control,
+)
 from ramodel.report.style import CONTROL_COLOUR, THEORY_COLOUR, kind_colour, kind_marker
 
 __all__ = ["draw_spectrum"]
@@ -42,7 +50,7 @@ def _panel(axes: Axes, kind: str, trained: MeasuredNetwork | None, control: Meas
     axes.axvline(
         network.classes + 0.5, color=THEORY_COLOUR, linewidth=0.7, linestyle="--", label="RA3: rank at most $C$"
     )
-    axes.set_title(f"{describe(network)}{_gap(network)}")
+    axes.set_title(f"{describe(network)}{_beyond(network)}")
     name_column(axes, kind)
     axes.set_yscale("log")
     axes.set_ylim(_FLOOR * 0.6, 2.0)
@@ -87,8 +95,10 @@ def _predicted(axes: Axes, network: MeasuredNetwork) -> None:
     axes.plot(np.arange(1, s.size + 1), relative, color=THEORY_COLOUR, label="S1, S6: from the head alone")
 
 
-def _gap(network: MeasuredNetwork) -> str:
-    if not network.has("gap"):
+def _beyond(network: MeasuredNetwork) -> str:
+    """Return a line with the first singular value beyond the C-th, in units of the largest."""
+    s = finite_mean(network.array("singular_value", "layer", "input", "rank"), axis=(0, 1))
+    if s.size <= network.classes or not s[0] > 0.0:
         return ""
-    gap = float(np.median(network.array("gap", "layer", "input")))
-    return "\n$s_C / s_{C+1} = $" + (number(gap) if np.isfinite(gap) else "infinite")
+    share = s[network.classes] / s[0]
+    return "\n$s_{C+1} / s_1 " + (f"= ${number(share)}" if share > np.finfo(float).eps else "< 10^{-15}$")
