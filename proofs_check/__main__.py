@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import re
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -38,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     wanted = [name.upper() for name in options.statements] or known
     for name in wanted:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+            near = [] if re.fullmatch(r"S\d+|RA\d", name) else difflib.get_close_matches(name, known, n=1, cutoff=0.5)
             hint = f"; did you mean {near[0]}?" if near else ""
             parser.error(f"there is no proof of {name!r}: choose from {', '.join(known)}{hint}")
     statements = [load(name) for name in known if name in wanted]

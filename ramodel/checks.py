@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
+    "LARGEST_SEED",
     "existing_file",
     "finite_array",
     "integer",
@@ -27,6 +28,9 @@ __all__ = [
 ]
 
 T = TypeVar("T", bound=str)
+
+LARGEST_SEED = 2**63 - 1
+"""What NumPy and torch both take as a seed."""
 
 
 def real(name: str, value: Any, *, hint: str = "") -> float:
@@ -46,7 +50,10 @@ def real(name: str, value: Any, *, hint: str = "") -> float:
     """
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (numbers.Real, np.floating, np.integer)):
         raise TypeError(_message(name, value, "must be a real number", hint))
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
     if not math.isfinite(number):
         raise ValueError(_message(name, value, "must be finite", hint))
     return number

@@ -106,7 +106,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     @property
     def verdict(self) -> Verdict:
         """The verdict by the table of the class; "control agrees" when the control meets the claim as well."""
-        if not math.isfinite(self.numeric) or not math.isfinite(self.error):
+        if math.isnan(self.numeric) or math.isnan(self.error):
             return "not decided"
         holds = self.error <= self.tolerance
         if self.kind == "asymptotic" and self.tolerance == 0.0 and self.interval is not None:

@@ -29,6 +29,11 @@ def test_real_refuses_other_types(value):
         checks.real("scale", value)
 
 
+def test_real_refuses_integers_beyond_float64():
+    with pytest.raises(ValueError, match="^depth is 1000.*; it must be finite"):
+        checks.real("depth", 10**400)
+
+
 def test_nonnegative_includes_zero():
     assert checks.nonnegative("scale", 0) == 0.0
     with pytest.raises(ValueError, match="must not be negative"):

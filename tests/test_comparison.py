@@ -26,6 +26,7 @@ def compare(kind="exact", **fields):
         ({"numeric": 1e-5, "tolerance": 1e-4, "control": 0.5}, "holds"),
         ({"numeric": 1e-5, "tolerance": 1e-4, "control": 5e-5}, "control agrees"),
         ({"numeric": math.nan}, "not decided"),
+        ({"numeric": math.inf, "tolerance": 1e-4}, "does not hold"),
         ({"kind": "upper_bound", "numeric": -5.0}, "holds"),
         ({"kind": "upper_bound", "numeric": 5.0}, "does not hold"),
         ({"kind": "lower_bound", "numeric": 5.0}, "holds"),

@@ -54,7 +54,7 @@ def library_errors(command: "type[Command]", name: str) -> Iterator[None]:
         raise
     except OSError as error:
         raise UsageError(f"ramodel {name}: {_with_options(_describe(error), command)}") from error
-    except (ValueError, TypeError, FloatingPointError) as error:
+    except (ValueError, TypeError, OverflowError, FloatingPointError) as error:
         if not _raised_on_purpose(error):
             raise
         kind = CommandError if isinstance(error, FloatingPointError) else UsageError

@@ -53,18 +53,21 @@ class Reproduce(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """Run the plan, draw the figures, print the verdicts."""
         import msgspec
 
-        from ramodel.checks import integer
+        from ramodel.checks import LARGEST_SEED, integer
         from ramodel.experiments import FULL, QUICK, reproduce
         from ramodel.experiments.store import write_atomically
         from ramodel.report import FIGURES, draw, verdict_rows, verdict_table
+        from ramodel.report.measurements import networks
         from ramodel.report.readme import run_readme
 
         began = time.monotonic()
-        seed = integer("seed", self.seed, minimum=0)
+        seed = integer("seed", self.seed, minimum=0, maximum=LARGEST_SEED // 2)
         plan = msgspec.structs.replace(QUICK if self.quick else FULL, seed=seed)
         result = reproduce(self.out, plan=plan, jobs=self.jobs, data_folder=self.data)
-        draw([], result.measurements, result.folder / "figures", jobs=self.jobs)
-        readme = run_readme(result, list(FIGURES), command=self._again())
+        drawn = list(FIGURES) if networks(result.measurements) else []
+        if drawn:
+            draw(drawn, result.measurements, result.folder / "figures", jobs=self.jobs)
+        readme = run_readme(result, drawn, command=self._again())
         write_atomically(result.folder / "README.md", readme)
         seconds = time.monotonic() - began
         if self.json:

@@ -44,8 +44,8 @@ class Train(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     What is minimised is the mean loss plus (lam_E/2)||E||^2 + (lam_J/2) sum ||block weights||^2 + (lam_W/2)||W||^2,
     with full-batch L-BFGS in float64 by default, to a stationary point: that is where the exact statements hold, and
-    the relative gradient norm reached is printed with the result. ReLU networks do not reach one (their optimum sits
-    on kinks); give them --warmup 200.
+    the relative gradient norm reached is printed with the result. ReLU networks do not reach one: their
+    optimum sits on kinks.
 
     Writes checkpoint.json, the weights (safetensors) and summary.json into --out. Interrupted, the same command
     continues from the last checkpoint and ends with the same numbers. Measure the network with `ramodel measure`.

@@ -1,4 +1,4 @@
-"""The claims of the main job, with every tolerance and band. All of this was written before the run it judges.
+"""The claims of the main job, with every tolerance and band, written before the run; CHANGELOG.md lists later changes.
 
 To add a claim, add an entry: a reading (or a regression across depth), the kinds it speaks of, what the theory says,
 and the control that must miss it.
@@ -191,7 +191,7 @@ CLAIMS: tuple[Claim, ...] = (
         theory=0.0,
         tolerance=5e-2,
         stationary=0.1,
-        reason="a ReLU network stalls at kinks, where the relative gradient stays near 0.05",
+        reason="a ReLU network stalls at kinks, near a relative gradient of 0.05 (limit set after the first run)",
     ),
     Claim(
         statement="S19",
@@ -216,7 +216,7 @@ CLAIMS: tuple[Claim, ...] = (
         tolerance=5e-2,
         control="gelu",
         stationary=0.1,
-        reason="Euler's identity, at the stationarity a ReLU network reaches",
+        reason="Euler's identity, at the stationarity a ReLU network reaches (limit set after the first run)",
     ),
     Claim(
         statement="RA1",

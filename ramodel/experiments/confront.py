@@ -86,13 +86,19 @@ def depth_rows(cells: Cells) -> list[DepthRow]:
 
 def _single(claim: Claim, kind: str, cells: Cells) -> Comparison:
     trained = _select(cells, kind, "trained")
-    nets = [cell for cell in trained if float(cell["stationarity"]) <= claim.stationary]
+    nets = [cell for cell in trained if not float(cell["stationarity"]) > claim.stationary]
     values = _finite(claim.reading, nets)
-    control, control_name, note = _control(claim, kind, cells)
+    control, control_name, about_control = _control(claim, kind, cells)
+    notes = [about_control] if about_control else []
     if len(nets) < len(trained):
-        note = f"judged on the {len(nets)} of {len(trained)} networks with a relative gradient <= {claim.stationary:g}"
+        notes.append(
+            f"judged on the {len(nets)} of {len(trained)} networks with a relative gradient <= {claim.stationary:g}"
+        )
+    if len(values) < len(nets):
+        notes.append(f"{len(nets) - len(values)} of {len(nets)} networks have no such reading")
     if not values:
-        numeric, interval, note = math.nan, None, note or "no trained network of this kind has the reading"
+        numeric, interval = math.nan, None
+        notes = notes or ["no trained network of this kind was measured"]
     elif claim.worst:
         numeric, interval = max(values), None
     else:
@@ -110,7 +116,7 @@ def _single(claim: Claim, kind: str, cells: Cells) -> Comparison:
         control=control,
         control_name=control_name,
         stationarity=_stationarity(nets),
-        note=note,
+        note="; ".join(notes),
     )
 
 
@@ -188,7 +194,7 @@ def _select(cells: Cells, kind: str, arm: str) -> list[xr.Dataset]:
 
 
 def _finite(reading: readings.Reading, nets: Iterable[xr.Dataset]) -> list[float]:
-    return [value for value in map(reading, nets) if math.isfinite(value)]
+    return [value for value in map(reading, nets) if not math.isnan(value)]
 
 
 def _median(nets: Iterable[xr.Dataset], reading: readings.Reading) -> float:

@@ -31,7 +31,7 @@ def predict_network(
     -------
     xarray.Dataset
         Over the axis rank: `predicted_singular_value` (from the head alone: S1, S6), `end_to_end_singular_value` (m_k)
-        and `balanced_singular_value` (from m_k: S18). Scalars: `balance_error` (S1b), `layer_spread` (S1d),
+        and `balanced_singular_value` (from m_k: S18). Scalars: `balance_error` (S1b, S6; S18 for the embedding), `layer_spread` (S1d),
         `trajectory_error` (S5), `reduced_cost_error` (S3, S18).
     """
     jacobians = network.jacobians().detach().double().cpu().numpy()
@@ -60,7 +60,7 @@ def predict_network(
             "predicted_singular_value": ("rank", np.pad(model.from_head(w), padding)),
             "end_to_end_singular_value": ("rank", np.pad(m, padding)),
             "balanced_singular_value": ("rank", np.pad(model.jacobian_singular_value(m), padding)),
-            "balance_error": model.balance_error(jacobians, head),
+            "balance_error": model.balance_error(jacobians, head, embedding),
             "layer_spread": spread,
             "trajectory_error": np.median(strayed / travelled),
             "reduced_cost_error": abs(_decay_terms(network, model) / least - 1.0),

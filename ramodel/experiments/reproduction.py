@@ -112,6 +112,15 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         )
 
 
+class _Origin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a run folder was begun with: cells of other versions are not its own."""
+
+    ramodel: str
+    torch: str
+    numpy: str
+    plan: Plan
+
+
 FULL = Plan()
 """About three minutes on two cores."""
 
@@ -189,6 +198,7 @@ def reproduce(
     store = CellStore(folder / "cells")
     wanted: list[Job] = [Simulations(seed=plan.seed), *plan.cells]
 
+    store.clear_unfinished()
     finished = {job.name: found for job in wanted if (found := store.read(job.name)) is not None}
     missing = [job for job in wanted if job.name not in finished]
     with progress_bar("cells", len(wanted), show=progress) as bar:
@@ -256,23 +266,25 @@ def _judge(finished: dict[str, xr.Dataset]) -> tuple[list[Comparison], list[Dept
 
 
 def _claim_folder(folder: Path, plan: Plan) -> None:
-    """Write the plan into the folder, or check that the plan found there is the same."""
+    """Write plan and versions into the folder, or check that those found there are the same."""
+    now = _Origin(ramodel=version("ramodel"), torch=version("torch"), numpy=version("numpy"), plan=plan)
     path = folder / "plan.json"
     if path.exists():
         try:
-            there = msgspec.json.decode(path.read_bytes(), type=Plan)
+            there = msgspec.json.decode(path.read_bytes(), type=_Origin)
         except msgspec.DecodeError as error:
             raise ValueError(
                 f"out is {str(folder)!r}; its plan.json is damaged ({error}). Use another folder."
             ) from error
-        if there != plan:
-            differing = [name for name in plan.__struct_fields__ if getattr(plan, name) != getattr(there, name)]
+        if there != now:
+            differing = [name for name in ("ramodel", "torch", "numpy") if getattr(now, name) != getattr(there, name)]
+            differing += [name for name in plan.__struct_fields__ if getattr(plan, name) != getattr(there.plan, name)]
             raise ValueError(
                 f"out is {str(folder)!r}; it holds a run of another plan (differing in {', '.join(differing)}). "
                 "Use another folder, or remove this one."
             )
     else:
-        write_atomically(path, msgspec.json.format(msgspec.json.encode(plan)) + b"\n")
+        write_atomically(path, msgspec.json.format(msgspec.json.encode(now)) + b"\n")
 
 
 def _provenance(plan: Plan) -> dict[str, str]:

@@ -75,6 +75,11 @@ class CellStore:
         except (msgspec.DecodeError, KeyError, TypeError):
             return "its record of failure is damaged"
 
+    def clear_unfinished(self) -> None:
+        """Remove what a killed process left half-written. Nobody else may be writing."""
+        for path in self.folder.glob(".*.part"):
+            path.unlink(missing_ok=True)
+
     def _failure(self, name: str) -> Path:
         return self.folder / f"{name}.failed.json"
 

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from ramodel.checks import integer, one_of
+from ramodel.checks import LARGEST_SEED, integer, one_of
 from ramodel.nets.sources import Samples, Source, read_source
 
 __all__ = ["Dataset", "Normalisation", "load_dataset"]
@@ -107,7 +107,7 @@ def load_dataset(
     1.0
     """
     one_of("normalise", normalise, ["mean-norm", "standard", "none"])
-    integer("seed", seed, minimum=0)
+    integer("seed", seed, minimum=0, maximum=LARGEST_SEED)
     source = read_source(name_or_path, data_folder)
     labels = _chosen_classes(source, classes)
     train, test = _split(
@@ -156,6 +156,8 @@ def _split(
         test_rows = _stratified(test.labels, _size("test_size", test_size, len(test.labels)), generator)
         return train.at(train_rows), test.at(test_rows)
     total = len(train.labels)
+    if train_size is not None:
+        integer("train_size", train_size, maximum=total, hint=f"There are {total} samples.")
     if test_size is None:
         test_size = total - train_size if train_size is not None else round(_DEFAULT_TEST_SHARE * total)
         test_size = min(test_size, round(_DEFAULT_TEST_SHARE * total)) if train_size is not None else test_size

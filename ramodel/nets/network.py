@@ -6,7 +6,7 @@ import msgspec
 import torch
 from torch import Tensor, nn
 
-from ramodel.checks import integer, nonnegative, one_of
+from ramodel.checks import LARGEST_SEED, integer, nonnegative, one_of
 from ramodel.nets.blocks import Block, LinearBlock, TwoLayerBlock, draw_normal_, empty_linear
 
 __all__ = ["EmbeddingMode", "NetworkConfig", "NetworkKind", "ResidualNetwork"]
@@ -86,7 +86,7 @@ class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             nonnegative(name, getattr(self, name))
         if self.initial_orthogonal is not None:
             nonnegative("initial_orthogonal", self.initial_orthogonal)
-        integer("seed", self.seed, minimum=0)
+        integer("seed", self.seed, minimum=0, maximum=LARGEST_SEED)
 
 
 class ResidualNetwork(nn.Module):
@@ -131,7 +131,14 @@ class ResidualNetwork(nn.Module):
         self.embedding.requires_grad_(config.embedding == "trained")
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Return the logits [N, classes] of `inputs` [N, inputs]."""
+        """Return the logits [N, classes] of `inputs` [N, inputs].
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `inputs` is not a tensor of the network's type and of this shape.
+        """
+        self._check(inputs)
         if self.is_collapsible:
             return inputs @ self.end_to_end().T
         hidden = self.embedding(inputs)
@@ -140,11 +147,21 @@ class ResidualNetwork(nn.Module):
         return self.head(hidden)  # type: ignore[no-any-return]
 
     def states(self, inputs: Tensor) -> Tensor:
-        """Return h_0, ..., h_L as [L+1, N, width] for `inputs` [N, inputs]."""
+        """Return h_0, ..., h_L as [L+1, N, width] for `inputs` [N, inputs]; raise as the call of the network does."""
+        self._check(inputs)
         states = [self.embedding(inputs)]
         for block in self.blocks:
             states.append(block(states[-1]))
         return torch.stack(states)
+
+    def _check(self, inputs: Tensor) -> None:
+        if not isinstance(inputs, Tensor):
+            raise TypeError(f"inputs is a {type(inputs).__name__}; it must be a torch tensor: torch.as_tensor(inputs).")
+        if inputs.ndim != 2 or inputs.shape[1] != self.config.inputs:
+            raise ValueError(f"inputs has shape {tuple(inputs.shape)}; it must have shape (any, {self.config.inputs}).")
+        dtype = self.head.weight.dtype
+        if inputs.dtype != dtype:
+            raise TypeError(f"inputs has type {inputs.dtype}; the network has {dtype}: inputs.to({dtype}).")
 
     @property
     def is_linear(self) -> bool:

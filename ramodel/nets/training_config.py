@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from ramodel.checks import integer, nonnegative, one_of, positive
+from ramodel.checks import LARGEST_SEED, integer, nonnegative, one_of, positive
 from ramodel.nets.losses import Loss
 from ramodel.nets.objective import Decays
 
@@ -82,7 +82,7 @@ class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             integer(name, getattr(self, name))
         integer("iterations", self.iterations, minimum=0)
         integer("warmup", self.warmup, minimum=0, maximum=self.iterations)
-        integer("seed", self.seed, minimum=0)
+        integer("seed", self.seed, minimum=0, maximum=LARGEST_SEED)
         if self.warmup and self.optimiser != "lbfgs":
             raise ValueError(f"warmup is {self.warmup}; it belongs to optimiser 'lbfgs', not {self.optimiser!r}.")
         if self.batch_size is not None:

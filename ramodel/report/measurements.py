@@ -187,6 +187,8 @@ def _measurements_file(path: Path) -> Path:
         raise FileNotFoundError(
             f"{path} does not exist; give the folder of a finished run (`ramodel reproduce --out FOLDER`)."
         )
+    if (path / "measurements.nc").is_file():
+        return path / "measurements.nc"
     files = sorted(path.glob("*.nc"))
     if not files:
         raise FileNotFoundError(f"{path} holds no netCDF file; give the folder of a finished run.")

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ramodel.checks import integer, positive, real
+from ramodel.checks import LARGEST_SEED, integer, positive, real
 from ramodel.optimise import Descent, minimise_lbfgs, polish
 from ramodel.progress import Progress, progress_bar
 from ramodel.simulate.hessian import smallest_eigenvalue
@@ -86,7 +86,7 @@ def minimise(
         raise ValueError(f"time_budget is {time_budget}; it must not be negative (seconds).")
     begin = time.monotonic()
     objective = UnreducedObjective(problem, _checked_device(device))
-    points = objective.random_points(count, integer("seed", seed, minimum=0))
+    points = objective.random_points(count, integer("seed", seed, minimum=0, maximum=LARGEST_SEED))
     with progress_bar("minimising", -math.log10(tolerance), show=progress) as bar:
         callback = _decades(bar, tolerance)
         descent = minimise_lbfgs(

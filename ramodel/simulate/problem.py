@@ -6,7 +6,7 @@ from typing import Any, Literal, cast, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from ramodel.checks import finite_array, integer, one_of, positive
+from ramodel.checks import LARGEST_SEED, finite_array, integer, one_of, positive
 
 __all__ = ["Loss", "Model", "Problem", "random_problem"]
 
@@ -152,7 +152,7 @@ def random_problem(
     classes = integer("classes", classes, minimum=2)
     samples = integer("samples", samples, minimum=classes, hint="Every class needs a sample.")
     width = integer("width", width)
-    rng = np.random.default_rng(integer("seed", seed, minimum=0))
+    rng = np.random.default_rng(integer("seed", seed, minimum=0, maximum=LARGEST_SEED))
     labels = np.arange(samples) % classes
     means = CLASS_MEAN_SCALE * rng.standard_normal((classes, width))
     inputs = means[labels] + rng.standard_normal((samples, width))

@@ -110,7 +110,10 @@ def follow(
         batch.requires_grad_()
     record: dict[str, tuple[Tensor, Tensor]] = {}
     with _recording(found, record):
-        logits = call_in_float64(model, batch)
+        try:
+            logits = call_in_float64(model, batch)
+        except RuntimeError as error:
+            raise ValueError(f"inputs has shape {tuple(batch.shape)}; the network refuses it ({error}).") from error
         if not record:
             logits = _walk(model, batch, logits)
     missing = [block.name for block in found if block.name not in record]

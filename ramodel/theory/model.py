@@ -14,6 +14,9 @@ __all__ = ["Array", "ResidualModel", "checked", "representable"]
 
 Array = NDArray[np.float64]
 
+MAX_DEPTH = 1e12
+"""Greatest depth of a model: beyond, 1 + s is 1 in float64 where it matters."""
+
 
 @dataclass(frozen=True)
 class ResidualModel(ABC):
@@ -49,6 +52,8 @@ class ResidualModel(ABC):
     def __post_init__(self) -> None:
         """Validate and normalise: whole depths become int."""
         depth = positive("depth", self.depth)
+        if depth > MAX_DEPTH:
+            raise ValueError(f"depth is {self.depth!r}; it must be at most {MAX_DEPTH:g}, where accuracy was tested.")
         object.__setattr__(self, "depth", int(depth) if depth.is_integer() else depth)
         object.__setattr__(self, "jacobian_decay", positive("jacobian_decay", self.jacobian_decay))
         object.__setattr__(self, "head_decay", positive("head_decay", self.head_decay))
@@ -135,7 +140,7 @@ class ResidualModel(ABC):
         """
         weights = finite_array("head", head, shape=(None, None))
         width = weights.shape[1]
-        blocks = finite_array("jacobians", jacobians, shape=(None, width, width))
+        blocks = finite_array("jacobians", jacobians, shape=(self._whole_depth(), width, width))
         errors = self._departures(blocks, weights)
         if embedding is not None:
             if self.embedding_decay is None:
@@ -219,9 +224,9 @@ class ResidualModel(ABC):
         s = self.jacobian_singular_value(m)
         return np.broadcast_to(s, (self._whole_depth(), *np.shape(s))).copy()
 
-    def trajectory(self, x: ArrayLike, V: ArrayLike, s: ArrayLike) -> Array:
-        """States [L + 1, ..., d] of inputs x [..., d]: `ramodel.theory.trajectory` at this depth (statement S5)."""
-        return trajectories.trajectory(x, V, s, self._whole_depth())
+    def trajectory(self, inputs: ArrayLike, vectors: ArrayLike, s: ArrayLike) -> Array:
+        """States [L + 1, ..., d] of inputs [..., d]: `ramodel.theory.trajectory` at this depth (statement S5)."""
+        return trajectories.trajectory(inputs, vectors, s, self._whole_depth())
 
     def step_cv(self, s: ArrayLike) -> Array:
         """Variation of the step lengths on a line: `ramodel.theory.step_cv` at this depth (statement S5)."""

@@ -7,6 +7,7 @@ import pytest
 from ramodel import experiments, report
 from ramodel.checks import writable_folder
 from ramodel.comparison import Comparison
+from ramodel.netcdf import write_tree
 from ramodel.report import FIGURES
 from tests.report.synthetic import measurements
 
@@ -49,7 +50,8 @@ def reproduced(monkeypatch, tree):
     def reproduce(out, *, plan=experiments.FULL, jobs=None, data_folder=None, progress=True):
         calls.append({"plan": plan, "jobs": jobs, "data_folder": data_folder})
         folder = writable_folder("out", out)
-        (folder / "measurements.nc").write_text("made by the test")
+        groups = {name: child.to_dataset() for name, child in tree.children.items()}
+        write_tree(folder / "measurements.nc", tree.to_dataset(), groups)
         return experiments.Reproduction(
             folder=folder, plan=plan, measurements=tree, comparisons=ROWS, rows=(), failures=FAILURES, seconds=12.0
         )

@@ -102,6 +102,17 @@ def test_networks_that_are_not_stationary_are_left_out_and_counted():
     assert row.stationarity == 1e-8
 
 
+@pytest.mark.parametrize(("value", "verdict", "note"), [(math.inf, "does not hold", ""), (math.nan, "holds", "1 of 7")])
+def test_readings_that_are_not_finite_are_never_passed_over_in_silence(value, verdict, note):
+    cells = plan()
+    cells["odd"] = cell("linear", depth=8, seed=2).assign(balance_error=value)
+    row = next(
+        row for row in confront(cells) if row.subject == "linear" and row.claim.startswith("block from the head")
+    )
+    assert row.verdict == verdict
+    assert row.note == (f"{note} networks have no such reading" if note else "")
+
+
 def test_exponent_is_predicted_from_each_network():
     row = next(row for row in confront(plan()) if row.statement == "S4")
     assert row.numeric == pytest.approx(-1.0)

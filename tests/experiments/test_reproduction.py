@@ -95,6 +95,19 @@ def test_another_plan_is_refused(run):
         reproduce(run.folder, plan=msgspec.structs.replace(TOY, depths=(1,), seed=3), progress=False)
 
 
+def test_a_run_of_another_version_is_refused(run, tmp_path):
+    (tmp_path / "plan.json").write_text((run.folder / "plan.json").read_text().replace('"ramodel": "', '"ramodel": "9'))
+    with pytest.raises(ValueError, match=r"another plan \(differing in ramodel\)"):
+        reproduce(tmp_path, plan=TOY, progress=False)
+
+
+def test_leavings_of_a_killed_process_are_removed(run):
+    left = run.folder / "cells" / ".gelu-trained-L02-seed0.nc.1-abc.part"
+    left.write_text("half")
+    reproduce(run.folder, plan=TOY, progress=False)
+    assert not left.exists()
+
+
 def test_a_damaged_plan_is_refused(tmp_path):
     (tmp_path / "plan.json").write_text("{")
     with pytest.raises(ValueError, match=r"plan\.json is damaged"):
