@@ -30,7 +30,7 @@ def test_real_refuses_other_types(value):
 
 
 def test_real_refuses_integers_beyond_float64():
-    with pytest.raises(ValueError, match="^depth is 1000.*; it must be finite"):
+    with pytest.raises(ValueError, match=r"^depth is 1000.*; it must be finite"):
         checks.real("depth", 10**400)
 
 

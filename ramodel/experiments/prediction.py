@@ -31,8 +31,8 @@ def predict_network(
     -------
     xarray.Dataset
         Over the axis rank: `predicted_singular_value` (from the head alone: S1, S6), `end_to_end_singular_value` (m_k)
-        and `balanced_singular_value` (from m_k: S18). Scalars: `balance_error` (S1b, S6; S18 for the embedding), `layer_spread` (S1d),
-        `trajectory_error` (S5), `reduced_cost_error` (S3, S18).
+        and `balanced_singular_value` (from m_k: S18). Scalars: `balance_error` (S1b, S6; S18 for the embedding),
+        `layer_spread` (S1d), `trajectory_error` (S5), `reduced_cost_error` (S3, S18).
     """
     jacobians = network.jacobians().detach().double().cpu().numpy()
     head = network.head.weight.detach().double().cpu().numpy()

@@ -113,6 +113,8 @@ def follow(
         try:
             logits = call_in_float64(model, batch)
         except RuntimeError as error:
+            if "shape" not in str(error) and "size" not in str(error):
+                raise
             raise ValueError(f"inputs has shape {tuple(batch.shape)}; the network refuses it ({error}).") from error
         if not record:
             logits = _walk(model, batch, logits)

@@ -3,6 +3,7 @@
 import os
 
 import pytest
+import xarray as xr
 
 from ramodel import experiments, report
 from ramodel.checks import writable_folder
@@ -88,9 +89,32 @@ def test_reproduce_json_and_failures(ramodel, reproduced, tmp_path, monkeypatch)
     assert reproduced[0]["plan"] == experiments.FULL
 
 
+def test_a_run_of_which_every_cell_failed_is_reported(ramodel, tmp_path, monkeypatch):
+    def nothing(out, *, plan, jobs, data_folder):
+        folder = writable_folder("out", out)
+        return experiments.Reproduction(
+            folder=folder,
+            plan=plan,
+            measurements=xr.DataTree(),
+            comparisons=ROWS,
+            rows=(),
+            failures=FAILURES,
+            seconds=1.0,
+        )
+
+    monkeypatch.setattr(experiments, "reproduce", nothing)
+    monkeypatch.setitem(FAILURES, "relu-trained-L32-seed0", "MemoryError: too much")
+    outcome = ramodel("reproduce", "--out", str(tmp_path))
+    assert outcome.code == 1
+    assert outcome.err == "ramodel reproduce: relu-trained-L32-seed0 failed: MemoryError: too much\n"
+    assert "blocks symmetric" in outcome.out
+    assert "MemoryError: too much" in (tmp_path / "README.md").read_text()
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
+        (["--seed", str(2**63)], f"--seed is {2**63}; it must be at most {2**62 - 1}."),
         (["--seed", "-1"], "--seed is -1; it must be at least 0."),
         (["--jobs", "0"], "--jobs is 0; it must be at least 1."),
         (["--quik"], "--quik is not an option; did you mean --quick?"),

@@ -212,3 +212,8 @@ def test_real_npz_file():
     data = load_dataset("cifar10/cifar10-lossless-2k.npz", data_folder=DATA, classes=[3, 5])
     assert data.class_names == ("cat", "dog")
     assert data.image_shape == (32, 32, 3)
+
+
+def test_a_training_set_larger_than_the_data_is_blamed_on_its_size():
+    with pytest.raises(ValueError, match=r"^train_size is 100000; it must be at most 1797\. There are 1797 samples\."):
+        load_dataset("digits", train_size=100_000)

@@ -100,6 +100,25 @@ def test_embedding_modes():
     assert not identity.embedding.weight.requires_grad
 
 
+@pytest.mark.parametrize("use", [lambda network, x: network(x), lambda network, x: network.states(x)])
+@pytest.mark.parametrize(
+    ("x", "error", "message"),
+    [
+        (
+            torch.ones(3, 4, dtype=torch.float64),
+            ValueError,
+            r"inputs has shape \(3, 4\); it must have shape \(any, 5\)",
+        ),
+        (torch.ones(5, dtype=torch.float64), ValueError, r"inputs has shape \(5,\)"),
+        (torch.ones(3, 5), TypeError, r"inputs has type torch\.float32; the network has torch\.float64"),
+        ([[1.0] * 5], TypeError, "inputs is a list; it must be a torch tensor"),
+    ],
+)
+def test_bad_inputs_are_refused(use, x, error, message):
+    with pytest.raises(error, match=f"^{message}"):
+        use(make(), x)
+
+
 def test_hidden_width_of_two_matrix_blocks():
     network = make("gelu", hidden=9)
     assert network.blocks[0].inner.weight.shape == (9, 4)
@@ -123,6 +142,7 @@ def test_nonlinear_blocks_have_no_single_jacobian():
         ({"block_scale": float("nan")}, "block_scale is nan"),
         ({"initial_orthogonal": -1.0}, "initial_orthogonal is -1.0"),
         ({"seed": -1}, "seed is -1"),
+        ({"seed": 2**63}, "seed is 9223372036854775808; it must be at most"),
     ],
 )
 def test_bad_configurations_are_refused(options, message):

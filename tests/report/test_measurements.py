@@ -33,6 +33,12 @@ def test_missing_path_says_what_to_give(tmp_path: Path) -> None:
         load_measurements(tmp_path)
 
 
+def test_measurements_are_found_beside_other_files(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "measurements.nc").write_bytes((folder / "measurements.nc").read_bytes())
+    (tmp_path / "spectra.nc").touch()
+    xr.testing.assert_identical(load_measurements(tmp_path), load_measurements(folder))
+
+
 def test_several_files_must_be_told_apart(tmp_path: Path) -> None:
     for name in ("a.nc", "b.nc"):
         (tmp_path / name).touch()

@@ -107,6 +107,12 @@ MEASUREMENTS = [
 
 
 @pytest.mark.parametrize("measurement", MEASUREMENTS)
+def test_inputs_of_another_shape_are_named(measurement):
+    with pytest.raises(ValueError, match=r"^inputs has shape \(3, 9\); the network refuses it"):
+        measurement(Network(), torch.ones(3, 9))
+
+
+@pytest.mark.parametrize("measurement", MEASUREMENTS)
 @pytest.mark.parametrize("fails", [False, True])
 def test_the_network_is_left_as_it_was(measurement, fails):
     class Failing(nn.Tanh):

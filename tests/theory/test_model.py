@@ -206,3 +206,16 @@ def test_bad_matrices_are_named(kind):
         kind(2, 0.01, 0.01, 0.01).balance_error(blocks, head, np.ones((4, 3)))
     with pytest.raises(ValueError, match=r"^head has shape"):
         model.predicted_jacobian([1.0, 2.0])
+
+
+@KINDS
+def test_depths_beyond_what_was_tested_are_refused(kind):
+    assert kind(1e12, 1.0, 1.0).jacobian_singular_value(3.0) > 0.0
+    with pytest.raises(ValueError, match=r"^depth is 1e\+50; it must be at most 1e\+12"):
+        kind(1e50, 1.0, 1.0)
+
+
+@KINDS
+def test_balance_wants_all_blocks(kind):
+    with pytest.raises(ValueError, match=r"^jacobians has shape \(2, 3, 3\); it must have shape \(4, 3, 3\)"):
+        kind(4, 1.0, 1.0).balance_error(np.zeros((2, 3, 3)), np.ones((2, 3)))
