@@ -87,7 +87,7 @@ def test_table(ramodel):
         ({"head-decay": "0"}, "--head-decay is 0.0; it must be greater than zero."),
         ({"embedding-decay": "inf"}, "--embedding-decay is inf; it must be finite."),
         ({"end-to-end": "1 -2"}, "--end-to-end value 2 is -2.0; every entry must be at least 0."),
-        ({"end-to-end": "1e300"}, "m / unit reaches 1e+300; it must be at most 1e200 (unit is 1)."),
+        ({"end-to-end": "1e300"}, "m / unit reaches 1.41e+300; it must be at most 1e200 (unit is 0.707)."),
         ({"end-to-end": "inf"}, "--end-to-end value 1 is inf; every entry must be finite."),
         ({"end-to-end": ""}, "--end-to-end is empty (shape (0,)); it must hold at least one number."),
     ],
