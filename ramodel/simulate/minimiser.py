@@ -68,6 +68,8 @@ def minimise(
     ------
     TypeError, ValueError
         If an argument has the wrong kind or range, or the device is not there.
+    FloatingPointError
+        If the numbers leave float64.
 
     Examples
     --------
@@ -111,6 +113,11 @@ def minimise(
     point = objective.settled(descent.point[winner : winner + 1])
     final = objective(point)
     gradient_norm = float(final.relative_gradient())
+    if not (math.isfinite(gradient_norm) and math.isfinite(float(final.value))):
+        raise FloatingPointError(
+            f"objective {float(final.value)} with relative gradient {gradient_norm}: the numbers left float64. "
+            f"inputs reach {np.abs(problem.inputs).max():g}; scale them to the order of one."
+        )
     converged = gradient_norm <= tolerance
     variables = objective.split(point)
     jacobians = objective.jacobians(variables)[:, 0]

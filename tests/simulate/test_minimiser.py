@@ -281,3 +281,12 @@ def test_what_is_no_problem_is_refused():
 def test_a_missing_device_is_said():
     with pytest.raises(ValueError, match="torch finds no CUDA device here; use 'cpu'"):
         minimise(problem_of(), device="cuda")
+
+
+def test_numbers_beyond_float64_are_an_error_that_says_what_to_scale():
+    problem = Problem(
+        model="frobenius", loss="cross-entropy", inputs=1e200 * np.eye(3), targets=np.arange(3), depth=2,
+        jacobian_decay=0.01, head_decay=0.01,
+    )  # fmt: skip
+    with pytest.raises(FloatingPointError, match=r"left float64\. inputs reach 1e\+200; scale them"):
+        minimise(problem, progress=False)
