@@ -57,6 +57,7 @@ _ALL = (
         assumptions="Frobenius model, lam_J, lam_W > 0, any differentiable loss",
         provenance="own",
         status="proved",
+        sources=("HornJohnson2013",),
         code="ramodel.theory.FrobeniusModel.from_head",
     ),
     Statement(
@@ -75,7 +76,7 @@ _ALL = (
         assumptions="Frobenius model",
         provenance="own",
         status="proved",
-        sources=("HornJohnson1991",),
+        sources=("HornJohnson1991", "MarshallOlkin2011"),
         code="ramodel.theory.FrobeniusModel.cost",
     ),
     Statement(
