@@ -13,8 +13,9 @@ from ramodel.comparison import Comparison
 from ramodel.experiments import readings
 from ramodel.experiments.claims import CLAIMS, DEPTH_CLAIMS, LEARNT, Claim, DepthClaim
 from ramodel.metrics import Fit, depth_exponent
+from ramodel.statements import STATEMENTS
 
-__all__ = ["DepthRow", "confront", "depth_rows", "mean_interval"]
+__all__ = ["DepthRow", "confront", "depth_rows", "in_order", "mean_interval"]
 
 Cells = Mapping[str, xr.Dataset]
 
@@ -57,7 +58,13 @@ def confront(cells: Cells) -> list[Comparison]:
     """Judge every claim of `ramodel.experiments.claims` on the measured `cells`, in the order of the statements."""
     found = [_single(claim, kind, cells) for claim in CLAIMS for kind in claim.kinds]
     found += [_across_depth(claim, kind, cells) for claim in DEPTH_CLAIMS for kind in claim.kinds]
-    return sorted(found, key=lambda row: (row.statement.startswith("RA"), int(row.statement.lstrip("RSA"))))
+    return in_order(found)
+
+
+def in_order(comparisons: Iterable[Comparison]) -> list[Comparison]:
+    """Return comparisons in the order of the registry; those of one statement stay as they are."""
+    places = list(STATEMENTS)
+    return sorted(comparisons, key=lambda row: places.index(row.statement))
 
 
 def depth_rows(cells: Cells) -> list[DepthRow]:

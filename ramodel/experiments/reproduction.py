@@ -16,7 +16,7 @@ from ramodel.checks import integer, writable_folder
 from ramodel.comparison import Comparison
 from ramodel.experiments.cell import Cell
 from ramodel.experiments.claims import Arm, NetworkKind
-from ramodel.experiments.confront import DepthRow, confront, depth_rows
+from ramodel.experiments.confront import DepthRow, confront, depth_rows, in_order
 from ramodel.experiments.simulations import Simulations, confront_simulations, run_simulations
 from ramodel.experiments.store import CellStore, write_atomically, write_measurements
 from ramodel.progress import progress_bar
@@ -261,8 +261,7 @@ def _judge(finished: dict[str, xr.Dataset]) -> tuple[list[Comparison], list[Dept
     cells = {name: found for name, found in finished.items() if "arm" in found.attrs}
     simulated = finished.get(Simulations().name)
     comparisons = confront(cells) + (confront_simulations(simulated) if simulated is not None else [])
-    order = sorted(comparisons, key=lambda row: (row.statement.startswith("RA"), int(row.statement.lstrip("RSA"))))
-    return order, depth_rows(cells)
+    return in_order(comparisons), depth_rows(cells)
 
 
 def _claim_folder(folder: Path, plan: Plan) -> None:
