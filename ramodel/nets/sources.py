@@ -89,7 +89,11 @@ def _read_npz(path: Path) -> Source:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {key: archive[key] for key in archive.files}
     except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} is not a readable .npz file of plain arrays ({error}).") from error
+        # NumPy's own words advise to allow pickles, which would run whatever the file holds.
+        raise ValueError(
+            f"{path} is not a readable .npz file of plain arrays: it is damaged, of another format, or holds pickled "
+            "objects. Write it with numpy.savez(path, images=..., labels=...)."
+        ) from error
     if not {"images", "labels"} <= arrays.keys():
         raise ValueError(f"{path} holds {sorted(arrays)}; it must hold 'images' and 'labels'.")
     names = tuple(map(str, arrays["class_names"])) if "class_names" in arrays else None

@@ -217,3 +217,10 @@ def test_real_npz_file():
 def test_a_training_set_larger_than_the_data_is_blamed_on_its_size():
     with pytest.raises(ValueError, match=r"^train_size is 100000; it must be at most 1797\. There are 1797 samples\."):
         load_dataset("digits", train_size=100_000)
+
+
+def test_no_one_is_told_to_allow_pickles(tmp_path):
+    (tmp_path / "data.npz").write_text("x")
+    with pytest.raises(ValueError, match=r"data\.npz is not a readable .* Write it with numpy\.savez") as caught:
+        load_dataset(tmp_path / "data.npz")
+    assert "allow_pickle" not in str(caught.value)
