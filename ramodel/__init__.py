@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from ramodel import theory as theory
     from ramodel.comparison import Comparison as Comparison
     from ramodel.nets import ResidualNetwork as ResidualNetwork
-    from ramodel.simulate import Problem as Problem
+    from ramodel.problem import Problem as Problem
+    from ramodel.problem import random_problem as random_problem
     from ramodel.simulate import minimise as minimise
-    from ramodel.simulate import random_problem as random_problem
     from ramodel.spectra import measure as measure
     from ramodel.statements import STATEMENTS as STATEMENTS
     from ramodel.statements import statement as statement
@@ -39,12 +39,12 @@ _HOMES = {
     "Comparison": "ramodel.comparison",
     "FrobeniusModel": "ramodel.theory",
     "NuclearModel": "ramodel.theory",
-    "Problem": "ramodel.simulate",
+    "Problem": "ramodel.problem",
     "ResidualNetwork": "ramodel.nets",
     "STATEMENTS": "ramodel.statements",
     "measure": "ramodel.spectra",
     "minimise": "ramodel.simulate",
-    "random_problem": "ramodel.simulate",
+    "random_problem": "ramodel.problem",
     "statement": "ramodel.statements",
 }
 

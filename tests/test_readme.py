@@ -33,6 +33,6 @@ def test_links_lead_to_files(target):
 def test_every_subcommand_of_the_table_exists():
     from ramodel.cli.application import COMMANDS
 
-    named = set(re.findall(r"`ramodel (\w+)", README))
+    named = set(re.findall(r"`ramodel ([\w-]+)", README))
     assert named <= set(COMMANDS)
     assert set(COMMANDS) <= named

@@ -28,6 +28,9 @@ COMMANDS = {
 }
 """Commands and what they do, in the order of the help; command `x` is class `X` of module `ramodel.cli.x`."""
 
+_MODULES = {"test-claims": "claims"}
+"""Modules that are not named like their command, because pytest would take them for tests."""
+
 _HELP = """\
 usage: ramodel [-h] [--version] COMMAND [OPTIONS]
 
@@ -105,7 +108,8 @@ def _run(arguments: list[str]) -> int:
 
     from ramodel.cli.parsing import parse
 
-    command: type[Command] = getattr(importlib.import_module(f"ramodel.cli.{name}"), name.capitalize())
+    module = _MODULES.get(name, name)
+    command: type[Command] = getattr(importlib.import_module(f"ramodel.cli.{module}"), module.capitalize())
     try:
         with library_errors(command, name):
             return parse(command, name, options).run()

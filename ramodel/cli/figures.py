@@ -12,13 +12,16 @@ __all__ = ["Figures"]
 
 
 class Figures(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Draw figures, each as PNG and SVG, from the measurements of a run of `ramodel reproduce`.
+    """Draw figures, each as PNG and SVG: figures of a run, and illustrations of the theory.
 
-    Theory is drawn as a line, measurements as points with error bars, the control in grey. Without --from, the
-    measurements in --out are used; where there are none, `ramodel reproduce --quick` is run into its folder `run`
-    first (under forty seconds on two cores).
+    Theory is drawn as a line, measurements and simulations as points, the control in grey. Illustrations compute what
+    they show and need no run; their numbers are kept in --out/data and drawn again from there. Figures of a run are
+    drawn from the measurements of `ramodel reproduce`: those in --from, else those in --out; where there are none,
+    `ramodel reproduce --quick` is run into --out/run first (under forty seconds on two cores).
 
-    Names: ra1_trajectories, ra2_alignment, ra3_spectrum, ra4_depth, ra4_layers, s02_balance, s19_work_energy.
+    Of a run: ra1_trajectories, ra2_alignment, ra3_spectrum, ra4_depth, ra4_layers, s02_balance, s19_work_energy.
+
+    Illustrations: .
 
     Prints the paths of the files.
     """
@@ -38,17 +41,23 @@ class Figures(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
     out: Path
     """Folder for the pictures; made where it is missing."""
 
+    quick: Switch = False
+    """Compute smaller illustrations, in a second or two for each."""
+
     json: Switch = False
     """Print the paths as a JSON list."""
 
     def run(self) -> int:
         """Draw and print where the files are."""
         from ramodel.checks import one_of, writable_folder
-        from ramodel.report import FIGURES, draw, load_measurements
+        from ramodel.report import FIGURES, ILLUSTRATIONS, draw, illustrate, load_measurements
 
-        names = [one_of("figure", name, FIGURES) for name in self.names] or list(FIGURES)
+        names = [one_of("figure", name, [*FIGURES, *ILLUSTRATIONS]) for name in self.names]
+        measured = [name for name in names or FIGURES if name in FIGURES]
+        computed = [name for name in names or ILLUSTRATIONS if name in ILLUSTRATIONS]
         folder = writable_folder("out", self.out)
-        paths = draw(names, load_measurements(self._measurements(folder)), folder, jobs=None)
+        paths = draw(measured, load_measurements(self._measurements(folder)), folder, jobs=None) if measured else []
+        paths += illustrate(computed, folder, quick=self.quick) if computed else []
         if self.json:
             say_json([str(path) for path in paths])
         else:

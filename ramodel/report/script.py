@@ -1,10 +1,11 @@
-"""What the scripts in figures/ do: draw one figure of a run."""
+"""What the scripts in figures/ do: draw one figure, of a run or of the theory."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 
 from ramodel.report.figures import FIGURES, draw
+from ramodel.report.illustrations import ILLUSTRATIONS, illustrate
 from ramodel.report.measurements import load_measurements
 
 __all__ = ["main"]
@@ -16,19 +17,25 @@ def main(name: str, arguments: Sequence[str] | None = None) -> None:
     Parameters
     ----------
     name
-        Key of `FIGURES`.
+        Key of `FIGURES`, which are drawn from a run, or of `ILLUSTRATIONS`, which compute what they show.
     arguments
         Command line; that of the process by default.
     """
-    figure = FIGURES[name]
+    figure = ILLUSTRATIONS.get(name) or FIGURES[name]
     parser = argparse.ArgumentParser(description=f"{figure.statement}: {figure.title}. {figure.caption}")
-    parser.add_argument(
-        "--from", dest="run", required=True, metavar="RUN_FOLDER", help="folder written by `ramodel reproduce`"
-    )
+    if name in FIGURES:
+        parser.add_argument(
+            "--from", dest="run", required=True, metavar="RUN_FOLDER", help="folder written by `ramodel reproduce`"
+        )
+    else:
+        parser.add_argument("--quick", action="store_true", help="compute less, in a second or two")
     parser.add_argument("--out", default=".", metavar="FOLDER", help="where PNG and SVG go (default: here)")
     chosen = parser.parse_args(arguments)
     try:
-        paths = draw([name], load_measurements(chosen.run), chosen.out)
+        if name in FIGURES:
+            paths = draw([name], load_measurements(chosen.run), chosen.out)
+        else:
+            paths = illustrate([name], chosen.out, quick=chosen.quick)
     except (OSError, ValueError) as error:
         parser.exit(2, f"{error}\n")
     sys.stdout.writelines(f"{path}\n" for path in paths)

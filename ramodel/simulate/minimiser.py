@@ -10,11 +10,11 @@ from torch import Tensor
 
 from ramodel.checks import LARGEST_SEED, integer, positive, real
 from ramodel.optimise import Descent, minimise_lbfgs, polish
+from ramodel.problem import Problem
 from ramodel.progress import Progress, progress_bar
 from ramodel.simulate.hessian import smallest_eigenvalue
 from ramodel.simulate.objective import UnreducedObjective
 from ramodel.simulate.optimum import Certificate, Optimum
-from ramodel.simulate.problem import Problem
 
 __all__ = ["minimise"]
 
@@ -82,6 +82,9 @@ def minimise(
     """
     if not isinstance(problem, Problem):
         raise TypeError(f"problem is {problem!r}; it must be a Problem, such as random_problem(...) makes.")
+    for name in ("jacobian_decay", "head_decay", "embedding_decay"):
+        if getattr(problem, name) == 0.0:
+            raise ValueError(f"{name} of the problem is 0; a minimum needs positive decays; see gradient_flow.")
     count = integer("starts", starts)
     positive("tolerance", tolerance)
     if real("time_budget", time_budget) < 0.0:

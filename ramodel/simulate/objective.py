@@ -15,9 +15,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ramodel.optimise import ZERO_SCALE, Evaluation, dot
+from ramodel.problem import Problem
 from ramodel.simulate.blocks import Factored, Free, Parametrisation
 from ramodel.simulate.losses import CrossEntropy, Logistic, LogitLoss, Squared
-from ramodel.simulate.problem import Problem
 
 __all__ = ["UnreducedObjective", "Variables"]
 

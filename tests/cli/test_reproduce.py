@@ -9,7 +9,7 @@ from ramodel import experiments, report
 from ramodel.checks import writable_folder
 from ramodel.comparison import Comparison
 from ramodel.netcdf import write_tree
-from ramodel.report import FIGURES
+from ramodel.report import FIGURES, ILLUSTRATIONS
 from tests.report.synthetic import measurements
 
 ROWS = (
@@ -167,7 +167,8 @@ def test_figures_makes_a_run_once_where_there_is_none(ramodel, reproduced, tmp_p
 
 def test_every_figure_is_named_in_the_help(ramodel):
     text = " ".join(ramodel("figures", "--help").out.split())
-    assert f"Names: {', '.join(FIGURES)}." in text
+    assert f"Of a run: {', '.join(FIGURES)}." in text
+    assert f"Illustrations: {', '.join(ILLUSTRATIONS)}." in text
 
 
 @pytest.mark.parametrize(

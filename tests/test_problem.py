@@ -63,7 +63,7 @@ def test_width_is_free_with_an_embedding():
         ({"loss": "squared", "targets": np.ones((2, 2))}, ValueError, "targets has shape"),
         ({"depth": 0}, ValueError, "depth is 0"),
         ({"depth": 1.5}, TypeError, "depth is 1.5"),
-        ({"jacobian_decay": 0.0}, ValueError, "jacobian_decay is 0.0"),
+        ({"jacobian_decay": -0.5}, ValueError, "jacobian_decay is -0.5"),
         ({"head_decay": -1.0}, ValueError, "head_decay is -1.0"),
         ({"embedding_decay": np.inf}, ValueError, "embedding_decay is inf"),
         ({"width": 4}, ValueError, "leave width out or give embedding_decay"),

@@ -6,7 +6,7 @@ from typing import Any, Literal, cast, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from ramodel.checks import LARGEST_SEED, finite_array, integer, one_of, positive
+from ramodel.checks import LARGEST_SEED, finite_array, integer, nonnegative, one_of
 
 __all__ = ["Loss", "Model", "Problem", "random_problem"]
 
@@ -39,7 +39,8 @@ class Problem:
     depth
         L, the number of blocks.
     jacobian_decay, head_decay, embedding_decay
-        lam_J, lam_W, lam_E > 0. Without `embedding_decay` there is no embedding: h_0 = x.
+        lam_J, lam_W, lam_E, not negative. Zero is for gradient flow (S12): a minimum needs all of them positive.
+        Without `embedding_decay` there is no embedding: h_0 = x.
     width
         d. Without an embedding it is the input dimension; with one it is free and defaults to it.
 
@@ -83,12 +84,12 @@ class Problem:
             "inputs": inputs,
             "targets": _checked_targets(self.targets, loss, len(inputs)),
             "depth": integer("depth", self.depth),
-            "jacobian_decay": positive("jacobian_decay", self.jacobian_decay),
-            "head_decay": positive("head_decay", self.head_decay),
+            "jacobian_decay": nonnegative("jacobian_decay", self.jacobian_decay),
+            "head_decay": nonnegative("head_decay", self.head_decay),
             "width": width,
         }
         if self.embedding_decay is not None:
-            plain["embedding_decay"] = positive("embedding_decay", self.embedding_decay)
+            plain["embedding_decay"] = nonnegative("embedding_decay", self.embedding_decay)
         for name, value in plain.items():
             object.__setattr__(self, name, value)
 

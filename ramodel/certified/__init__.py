@@ -1,0 +1,1 @@
+"""Certified numbers: enclosures in ball arithmetic (extra `certified`, python-flint)."""

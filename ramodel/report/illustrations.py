@@ -1,0 +1,122 @@
+"""The registry of illustrations: figures of the theory, which need no run; each computes what it shows."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+import xarray as xr
+from matplotlib.figure import Figure as Canvas
+
+import ramodel
+from ramodel.checks import one_of, writable_folder
+from ramodel.experiments.store import write_measurements
+from ramodel.netcdf import read_tree
+from ramodel.progress import progress_bar
+from ramodel.report.style import save, style
+
+__all__ = ["ILLUSTRATIONS", "Illustration", "illustrate"]
+
+DATA_FOLDER = "data"
+"""Where, beside the pictures, the numbers that they show are kept."""
+
+
+class Illustration(msgspec.Struct, frozen=True, kw_only=True):
+    """A figure of the theory: closed forms as lines, simulations of the same as points.
+
+    Parameters
+    ----------
+    name
+        Name of its files, without ending.
+    statement
+        Ids of the statements it shows.
+    title
+        What it shows, in a line.
+    caption
+        How to read it, in a few sentences.
+    compute
+        ``compute(quick=..., progress=...)`` makes the numbers; quick: the same at a size that takes a second or two.
+    function
+        Draws them, in whatever style is set.
+    """
+
+    name: str
+    statement: str
+    title: str
+    caption: str
+    compute: Callable[..., xr.Dataset]
+    function: Callable[[xr.Dataset], Canvas]
+
+    def draw(self, dataset: xr.Dataset) -> Canvas:
+        """Draw in the style of ramodel, with the statement and the title on top."""
+        with style():
+            canvas = self.function(dataset)
+            canvas.suptitle(f"{self.statement}: {self.title}")
+        return canvas
+
+
+_ALL: tuple[Illustration, ...] = ()
+
+ILLUSTRATIONS: dict[str, Illustration] = {illustration.name: illustration for illustration in _ALL}
+"""All illustrations by name."""
+
+
+def illustrate(
+    names: Sequence[str], out: str | os.PathLike[str], *, quick: bool = False, progress: bool = True
+) -> list[Path]:
+    """Compute and draw illustrations into a folder, each as PNG and SVG; all of them if `names` is empty.
+
+    The numbers go to `out`/data/NAME.nc. Where that file was made by this version of ramodel at the same size it is
+    drawn again and not computed.
+
+    Parameters
+    ----------
+    names
+        Keys of `ILLUSTRATIONS`.
+    out
+        Made where it is missing.
+    quick
+        Compute less, in a second or two for each.
+    progress
+        Show bars on a terminal.
+
+    Raises
+    ------
+    ValueError
+        If there is no illustration of that name.
+    NotADirectoryError, PermissionError
+        If `out` is not a folder that can be written to.
+
+    Examples
+    --------
+    >>> illustrate(["s99"], "pictures")
+    Traceback (most recent call last):
+    ...
+    ValueError: figure is 's99'; it must be one of ...
+    """
+    chosen = [ILLUSTRATIONS[one_of("figure", name, ILLUSTRATIONS)] for name in names] or list(ILLUSTRATIONS.values())
+    folder = writable_folder("out", out)
+    paths: list[Path] = []
+    with progress_bar("figures of the theory", len(chosen), show=progress) as bar:
+        for illustration in chosen:
+            dataset = _numbers(illustration, folder / DATA_FOLDER, quick=quick)
+            paths += save(illustration.draw(dataset), folder / illustration.name)
+            bar.advance(status=illustration.name)
+    return paths
+
+
+def _numbers(illustration: Illustration, folder: Path, *, quick: bool) -> xr.Dataset:
+    """Return the stored numbers, or compute and store them."""
+    path = folder / f"{illustration.name}.nc"
+    origin = {"ramodel": ramodel.__version__, "quick": int(quick)}
+    if path.is_file():
+        try:
+            stored = read_tree(path).to_dataset()
+        except (OSError, ValueError):  # damaged: made anew below
+            stored = xr.Dataset()
+        if {key: stored.attrs.get(key) for key in origin} == origin:
+            return stored
+    dataset = illustration.compute(quick=quick, progress=False).assign_attrs(origin)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_measurements(path, dataset)
+    return dataset

@@ -1,0 +1,1 @@
+"""Hypothesis strategies and assertions for your own tests of the claims."""
