@@ -40,6 +40,7 @@ def as_json(statements: Sequence[Statement], outcomes: Sequence[Outcome]) -> str
                 "id": statement.id,
                 "title": statement.title,
                 "claim": statement.claim,
+                "assumptions": statement.assumptions,
                 "status": _status(statement, own),
                 "seconds": round(sum(outcome.seconds for outcome in own), 3),
                 "steps": [_entry(outcome) for outcome in own],

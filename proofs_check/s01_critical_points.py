@@ -375,6 +375,13 @@ STATEMENT = Statement(
     id="S1",
     title="Every critical point is aligned",
     claim="J_l = J_l^T and J_l (I + J_l) = W^T W / rho for every l; on the positive branch all J_l are equal",
+    assumptions="Frobenius model, lam_J, lam_W > 0, any differentiable loss",
     status="proved",
-    steps=STATIONARITY + ALIGNMENT + RANKS + BRANCH + EXTENSIONS,
+    sections={
+        "Stationarity": STATIONARITY,
+        "(a), (b): from the last block backwards": ALIGNMENT,
+        "(c): ranks and kernels": RANKS,
+        "(d): the positive branch": BRANCH,
+        "Extensions": EXTENSIONS,
+    },
 )

@@ -83,6 +83,9 @@ STATEMENT = Statement(
     id="S2",
     title="Balance",
     claim="m^2 = rho s (1 + s)^(2L+1), with exactly one s >= 0 for every m >= 0, strictly increasing in m",
+    assumptions="Frobenius model, positive branch, real depth L > 0",
     status="proved",
-    steps=STEPS,
+    sections={
+        "Balance": STEPS,
+    },
 )

@@ -157,6 +157,11 @@ STATEMENT = Statement(
     id="S3",
     title="Representation cost and the reduced problem",
     claim="the least decay that realises M is sum_k lam_J (s_k + (L+1) s_k^2)",
+    assumptions="Frobenius model, real depth L > 0; the inequalities of Horn, Weyl and Karamata are quoted",
     status="proved",
-    steps=SCALAR + UNEQUAL_LAYERS + MATRICES,
+    sections={
+        "One direction": SCALAR,
+        "Unequal layers": UNEQUAL_LAYERS,
+        "Matrices": MATRICES,
+    },
 )

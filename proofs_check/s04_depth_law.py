@@ -276,6 +276,13 @@ STATEMENT = Statement(
     id="S4",
     title="Depth law",
     claim="e^(2 asinh(omega/2)) - 1 <= s <= e^omega - 1, omega = W0(nu T)/nu, nu = 2L + 3/2; the exponent tends to -1",
+    assumptions="Frobenius model, T = m^2/rho, real depth L > 0",
     status="proved",
-    steps=LAMBERT + SHARPER + WIDTH + EXPONENT + DEEP,
+    sections={
+        "Lambert's W": LAMBERT,
+        "Sharper bounds": SHARPER,
+        "How far apart the bounds are": WIDTH,
+        "The exponent across depth": EXPONENT,
+        "Deep limits": DEEP,
+    },
 )

@@ -160,6 +160,11 @@ STATEMENT = Statement(
     id="S5",
     title="Trajectories",
     claim="h_l = x + sum_k ((1 + s_k)^l - 1) v_k v_k^T x; on a line CV^2 = L tanh(a/2L) coth(a/2) - 1, a = L ln(1 + s)",
+    assumptions="equal symmetric Jacobians; the CV on a line",
     status="proved",
-    steps=STATES + LINES + STEPS_ON_A_LINE,
+    sections={
+        "The states": STATES,
+        "Lines": LINES,
+        "Step lengths on a line": STEPS_ON_A_LINE,
+    },
 )

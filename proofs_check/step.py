@@ -1,17 +1,19 @@
 """What a proof is made of: a claim that answers on two roads, a step that needs both, a statement of many steps."""
 
+import re
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
-from typing import Literal, Protocol
+from typing import Protocol
 
 import mpmath
 
 from proofs_check.evaluation import WORKING_DIGITS
 
-__all__ = ["Claim", "Outcome", "Road", "Statement", "Status", "Step", "check"]
+__all__ = ["Claim", "Outcome", "Road", "Statement", "Step", "check"]
 
-Status = Literal["proved", "proved within a family", "checked numerically"]
+_STATUS = re.compile(r"proved( within \S.*)?|checked numerically")
 
 
 @dataclass(frozen=True)
@@ -57,13 +59,40 @@ class Step:
 
 @dataclass(frozen=True)
 class Statement:
-    """A statement, what is claimed, and the steps that prove it."""
+    """A statement, what is claimed, and the steps that prove it.
+
+    Parameters
+    ----------
+    assumptions
+        What it needs, in one line.
+    status
+        "proved", "proved within <family>" with the family named, or "checked numerically".
+    sections
+        The steps in order, under the headings of the proof.
+
+    Raises
+    ------
+    ValueError
+        If the status is none of the three.
+    """
 
     id: str
     title: str
     claim: str
-    status: Status
-    steps: tuple[Step, ...]
+    assumptions: str
+    status: str
+    sections: Mapping[str, tuple[Step, ...]]
+
+    def __post_init__(self) -> None:
+        if not _STATUS.fullmatch(self.status):
+            raise ValueError(
+                f"status is {self.status!r}: it must be 'proved', 'proved within <family>' or 'checked numerically'"
+            )
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """All steps, in order."""
+        return tuple(step for steps in self.sections.values() for step in steps)
 
 
 @dataclass(frozen=True)

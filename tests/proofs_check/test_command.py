@@ -20,7 +20,7 @@ import dataclasses, sys
 from proofs_check import __main__, s02_balance
 first, *others = s02_balance.STATEMENT.steps
 spoilt = dataclasses.replace(first, claim=first.spoilt)
-s02_balance.STATEMENT = dataclasses.replace(s02_balance.STATEMENT, steps=(spoilt, *others))
+s02_balance.STATEMENT = dataclasses.replace(s02_balance.STATEMENT, sections={"Balance": (spoilt, *others)})
 sys.exit(__main__.main(sys.argv[1:]))
 """
 
