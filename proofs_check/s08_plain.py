@@ -57,7 +57,7 @@ SYMMETRY = (
         spoilt=tr(T(Q * A * T(R)) * Q * A * T(R)) - tr(A * A),
     ),
     on.follows(
-        "it turns left and right singular vectors apart: A v = a u gives (Q A R^T)(R v) = a Q u",
+        "left and right singular vectors part: A v = a u gives (Q A R^T)(R v) = a Q u",
         Q * A * T(R) * R * v - a * Q * u,
         {in_R: T(R) * R - 1, singular: A * v - a * u},
         Q * A * in_R * v + Q * singular,
