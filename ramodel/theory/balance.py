@@ -36,9 +36,13 @@ def growth(s: Array, exponent: float) -> Array:
     return np.where(s < 1.0, np.exp(exponent * np.log1p(s)), (1.0 + s) ** exponent)
 
 
-def solve_balance(v: Array, depth: float) -> Array:
-    """Solve ``v = sqrt(s (1 + s)) (1 + s)^depth`` for s, elementwise; 0 <= v <= 1e200, of any shape."""
+def solve_balance(v: Array, depth: float | Array) -> Array:
+    """Solve ``v = sqrt(s (1 + s)) (1 + s)^depth`` for s, elementwise; 0 <= v <= 1e200, of any shape.
+
+    One depth for all, or an array of depths that broadcasts to the shape of v.
+    """
     flat = np.ascontiguousarray(v).reshape(-1)
+    depths = depth if np.ndim(depth) == 0 else np.broadcast_to(depth, np.shape(v)).reshape(-1)
     s = np.empty_like(flat)
     size = min(flat.size, BLOCK)
     single, double = np.empty((5, size), np.float32), np.empty((4, size))
@@ -46,25 +50,26 @@ def solve_balance(v: Array, depth: float) -> Array:
         for start in range(0, flat.size, BLOCK):
             block = slice(start, start + BLOCK)
             used = slice(s[block].size)
-            _solve_block(flat[block], s[block], depth, single[:, used], double[:, used])
+            here = depths[block] if isinstance(depths, np.ndarray) else depths
+            _solve_block(flat[block], s[block], here, single[:, used], double[:, used])
     return s.reshape(np.shape(v))
 
 
-def _solve_block(v: Array, s: Array, depth: float, single: NDArray[np.float32], double: Array) -> None:
+def _solve_block(v: Array, s: Array, depth: float | Array, single: NDArray[np.float32], double: Array) -> None:
     """Fill s; `single` [5, n] and `double` [4, n] are room to work in."""
     power = 1.0 + 2.0 * depth
     log_t = np.log(v, out=double[0])
     log_t *= 2.0
     np.expm1(_rough_log_gain(log_t, power, single), out=s)
     _refine(v, s, power, double)
-    threshold = (TINY / power) ** 0.5
-    if v.min() < threshold:
-        np.copyto(s, v * v, where=v < threshold)
+    tiny = v < (TINY / power) ** 0.5
+    if tiny.any():
+        np.copyto(s, v * v, where=tiny)
     if s.max() > LARGE:
         _refine_large(v, s, depth)
 
 
-def _rough_log_gain(log_t: Array, power: float, single: NDArray[np.float32]) -> Array:
+def _rough_log_gain(log_t: Array, power: float | Array, single: NDArray[np.float32]) -> Array:
     """Overwrite ln T by ln(1 + s), relative error of s up to 4e-4.
 
     ``w = nu ln(1 + s)`` with ``nu = p + 1/2`` nearly solves Lambert's ``y = w + ln w`` with ``y = ln(nu T)`` (statement
@@ -116,7 +121,7 @@ def _rough_log_gain(log_t: Array, power: float, single: NDArray[np.float32]) -> 
     return log_t
 
 
-def _refine(v: Array, s: Array, power: float, double: Array) -> None:
+def _refine(v: Array, s: Array, power: float | Array, double: Array) -> None:
     """One fourth-order (Householder) step on ln T = ln s + p ln(1 + s), in place.
 
     With d the Newton step in ln s, ``ds/s = d + (1/2 - a) d^2 + (2 a^2 - 4a/3 + 2 a share/3 + 1/6) d^3``, where
@@ -153,10 +158,11 @@ def _refine(v: Array, s: Array, power: float, double: Array) -> None:
     s += share
 
 
-def _refine_large(v: Array, s: Array, depth: float) -> None:
+def _refine_large(v: Array, s: Array, depth: float | Array) -> None:
     """One Newton step on v / (sqrt(s (1 + s)) (1 + s)^L) = 1, in place, for s beyond LARGE."""
     where = np.flatnonzero(s > LARGE)
     large = s[where]
+    depth = depth[where] if isinstance(depth, np.ndarray) else depth
     half_way = (1.0 + large) ** (0.5 * depth)
     ratio = v[where] / half_way / half_way / (np.sqrt(large) * np.sqrt(1.0 + large))
     s[where] = large * (1.0 + (ratio - 1.0) / (0.5 + (depth + 0.5) * (large / (1.0 + large))))

@@ -1,0 +1,155 @@
+"""The three losses as functions of the end-to-end map, for many maps at once: value, gradient, Hessian products.
+
+Maps are [B, C, r] and act on samples given as rows [N, r] (None: the r unit vectors, one sample each). What a loss
+keeps of a point for its Hessian is a tuple of arrays with the map's index first.
+"""
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ramodel.theory.model import Array
+
+__all__ = ["CrossEntropyLoss", "LogisticLoss", "MapLoss", "SquaredLoss"]
+
+Kept = tuple[Array, ...]
+
+
+class MapLoss(ABC):
+    """A mean loss of the logits Z = M X, as a function of M."""
+
+    classes: int
+    """C, rows of M."""
+
+    width: int
+    """r, columns of M."""
+
+    @abstractmethod
+    def evaluate(self, maps: Array) -> tuple[Array, Array, Kept]:
+        """Return values [B], gradients [B, C, r] and what `hessian_product` needs."""
+
+    @abstractmethod
+    def hessian_product(self, kept: Kept, change: Array) -> Array:
+        """Return the change [B, C, r] of the gradient under a change [B, C, r] of the map."""
+
+
+class SquaredLoss(MapLoss):
+    """``(1/2N) ||Z - Y||_F^2``, in the moments of the data: no sum over samples is left.
+
+    Parameters
+    ----------
+    inputs : array [N, r]
+        X, samples as rows.
+    targets : array [N, C]
+        Y.
+    """
+
+    def __init__(self, inputs: Array, targets: Array) -> None:
+        self.classes, self.width = targets.shape[1], inputs.shape[1]
+        self.moment = inputs.T @ inputs / len(inputs)
+        self._cross = targets.T @ inputs / len(inputs)
+        self.regression = np.linalg.lstsq(inputs, targets, rcond=None)[0].T
+        """The map of least loss, [C, r]."""
+        self._least = float(np.square(inputs @ self.regression.T - targets).sum()) / (2.0 * len(inputs))
+
+    def evaluate(self, maps: Array) -> tuple[Array, Array, Kept]:
+        """Return values [B], gradients [B, C, r] and nothing: the Hessian is constant."""
+        gradient = maps @ self.moment - self._cross
+        difference = maps - self.regression
+        value = self._least + 0.5 * (difference * (difference @ self.moment)).sum(axis=(1, 2))
+        return value, gradient, ()
+
+    def hessian_product(self, kept: Kept, change: Array) -> Array:
+        """Return the change of the gradient."""
+        product: Array = change @ self.moment
+        return product
+
+
+class CrossEntropyLoss(MapLoss):
+    """``mean_n ln sum_j exp(z_jn - z_yn)``; gradients accurate relative to their own size at any margin.
+
+    Parameters
+    ----------
+    inputs : array [N, r] or None
+        X, samples as rows; None for one sample e_n for each label, r = N.
+    labels : int array [N]
+        Classes 0..C-1.
+    classes
+        C.
+    """
+
+    def __init__(self, inputs: Array | None, labels: NDArray[np.int64], classes: int) -> None:
+        self.classes, self.width = classes, len(labels) if inputs is None else inputs.shape[1]
+        self._inputs, self._labels, self._samples = inputs, labels, np.arange(len(labels))
+
+    def evaluate(self, maps: Array) -> tuple[Array, Array, Kept]:
+        """Return values [B], gradients [B, C, r], and all probabilities with those of the wrong classes alone."""
+        logits = maps if self._inputs is None else maps @ self._inputs.T
+        margins = logits - self._of_right(logits)
+        right = self._labels, self._samples
+        margins[:, *right] = -np.inf
+        wrong = _log_sum_exp(margins)
+        losses = np.logaddexp(wrong, 0.0)
+        probabilities = np.exp(margins - losses[:, np.newaxis])
+        gradient = probabilities.copy()
+        gradient[:, *right] = -probabilities.sum(axis=1)
+        everything = probabilities.copy()
+        everything[:, *right] = np.exp(-losses)
+        return losses.mean(axis=1), self._pull_back(gradient), (everything, probabilities)
+
+    def hessian_product(self, kept: Kept, change: Array) -> Array:
+        """Return the change of the gradient."""
+        probabilities, wrong = kept
+        logits = change if self._inputs is None else change @ self._inputs.T
+        # Relative to the right class, so that the large common part never enters.
+        relative = logits - self._of_right(logits)
+        relative -= np.einsum("bcn,bcn->bn", wrong, relative)[:, np.newaxis]
+        relative *= probabilities
+        return self._pull_back(relative)
+
+    def _of_right(self, logits: Array) -> Array:
+        of_right: Array = logits[:, self._labels, self._samples][:, np.newaxis]
+        return of_right
+
+    def _pull_back(self, gradient: Array) -> Array:
+        gradient /= len(self._labels)
+        return gradient if self._inputs is None else gradient @ self._inputs
+
+
+def _log_sum_exp(values: Array) -> Array:
+    """Return ln sum exp over axis 1, of which one entry may be minus infinity."""
+    largest = values.max(axis=1)
+    total: Array = largest + np.log(np.exp(values - largest[:, np.newaxis]).sum(axis=1))
+    return total
+
+
+class LogisticLoss(MapLoss):
+    """``mean_n ln(1 + exp(-y_n z_n))`` with y = +-1 and one logit.
+
+    Parameters
+    ----------
+    inputs : array [N, r]
+        X, samples as rows.
+    signs : array [N]
+        y.
+    """
+
+    classes = 1
+
+    def __init__(self, inputs: Array, signs: Array) -> None:
+        self.width = inputs.shape[1]
+        self._signed = inputs * signs[:, np.newaxis]
+
+    def evaluate(self, maps: Array) -> tuple[Array, Array, Kept]:
+        """Return values [B], gradients [B, 1, r] and the second derivatives in the logits [B, 1, N]."""
+        margins = maps @ self._signed.T
+        losses = np.logaddexp(-margins, 0.0)
+        wrong, right = np.exp(-np.logaddexp(margins, 0.0)), np.exp(-losses)
+        count = len(self._signed)
+        return losses.mean(axis=(1, 2)), -wrong @ self._signed / count, (wrong * right / count,)
+
+    def hessian_product(self, kept: Kept, change: Array) -> Array:
+        """Return the change of the gradient."""
+        product: Array = (kept[0] * (change @ self._signed.T)) @ self._signed
+        return product
