@@ -6,6 +6,8 @@ arbitrary inside a cluster of equal singular values (S14): trust `alignment_grid
 basis-free metrics everywhere.
 """
 
+from collections.abc import Iterator
+
 import array_api_compat
 
 from ramodel.checks import integer, nonnegative
@@ -14,6 +16,7 @@ from ramodel.metrics.arrays import Array, Namespace, norm, ratio, real_array, sp
 __all__ = [
     "alignment_grid",
     "asymmetry_error",
+    "frame_coordinates",
     "jacobian_cosine",
     "leading_directions",
     "subspace_affinity_score",
@@ -55,6 +58,20 @@ def alignment_grid(left: Array, jacobians: Array, right: Array) -> Array:
     array([[1. , 0. ],
            [0. , 0.5]])
     """
+    grids = []
+    for layer, (coordinates, xp) in enumerate(frame_coordinates(left, jacobians, right)):
+        grid = xp.abs(coordinates)
+        # At i = j the largest entry is s_1(J_j): no further decomposition needed.
+        largest = xp.max(grid[layer, ...], axis=(-2, -1))[..., None, None]
+        grids.append(ratio(grid, largest, xp, empty=0.0))
+    return xp.stack(grids, axis=1)
+
+
+def frame_coordinates(left: Array, jacobians: Array, right: Array) -> Iterator[tuple[Array, Namespace]]:
+    """Yield ``U_i^T J_j V_i`` [layer i, ..., K, K] for each layer j, and the functions of the arrays' library.
+
+    Arguments as in `alignment_grid`, which see.
+    """
     left, xp = real_array("left", left, axes="layer ... rank coordinate")
     right, _ = real_array("right", right, axes="layer ... rank coordinate")
     jacobians, _ = _square("jacobians", jacobians, "layer ... row column")
@@ -70,14 +87,9 @@ def alignment_grid(left: Array, jacobians: Array, right: Array) -> Array:
     rows = xp.moveaxis(left, 0, -3)
     tall = xp.reshape(rows, (*rows.shape[:-3], depth * rank, width))
     columns = xp.matrix_transpose(xp.moveaxis(right, 0, -3))
-    grids = []
     for layer in range(depth):
         image = xp.reshape(xp.matmul(tall, jacobians[layer, ...]), rows.shape)
-        grid = xp.abs(xp.matmul(image, columns))
-        # At i = j the largest entry is s_1(J_j): no further decomposition needed.
-        largest = xp.max(grid[..., layer, :, :], axis=(-2, -1))[..., None, None, None]
-        grids.append(xp.moveaxis(ratio(grid, largest, xp, empty=0.0), -3, 0))
-    return xp.stack(grids, axis=1)
+        yield xp.moveaxis(xp.matmul(image, columns), -3, 0), xp
 
 
 def subspace_affinity_score(first: Array, second: Array) -> Array:

@@ -10,6 +10,7 @@ from ramodel.theory.branch import (
     off_branch_directions,
     rank_bound,
 )
+from ramodel.theory.coupling import coupling_bound, independent_coupling_error
 from ramodel.theory.critical_points import CriticalPoint, construct_critical_point
 from ramodel.theory.descent_path import DescentPath, descent_path
 from ramodel.theory.energy import gain_from_energy
@@ -17,8 +18,31 @@ from ramodel.theory.frobenius import FrobeniusModel
 from ramodel.theory.kinetic import KineticModel
 from ramodel.theory.layer_decays import LayerDecayModel
 from ramodel.theory.model import ResidualModel
+from ramodel.theory.norm_preservation import (
+    gradient_ratio_bounds,
+    inverse_depth_constant,
+    logarithmic_law,
+    logarithmic_law_constant,
+    state_ratio_bounds,
+)
 from ramodel.theory.nuclear import NuclearModel
+from ramodel.theory.perturbation import (
+    isolated,
+    mixed_gap,
+    singular_value_interval,
+    spread,
+    subspace_angle_bound,
+    vector_angle_bound,
+)
 from ramodel.theory.plain import PlainModel, expected_squared_cosine, haar_rotations, rotate_gauge
+from ramodel.theory.stochastic_depth import (
+    StochasticDepthOptimum,
+    equivalent_decay,
+    expected_squared_loss,
+    gain_mean,
+    gain_variance,
+    stochastic_depth_optimum,
+)
 from ramodel.theory.trajectories import (
     deep_step_cv,
     equal_step_profile,
@@ -26,6 +50,7 @@ from ramodel.theory.trajectories import (
     step_cv,
     trajectory,
 )
+from ramodel.theory.transport import equal_step_jacobians, equal_steps_exist
 
 MODELS: dict[str, type[ResidualModel]] = {
     "frobenius": FrobeniusModel,
@@ -53,15 +78,40 @@ __all__ = [
     "NuclearModel",
     "PlainModel",
     "ResidualModel",
+    "StochasticDepthOptimum",
     "branch_conditions",
     "construct_critical_point",
+    "coupling_bound",
     "deep_step_cv",
     "descent_path",
+    "equal_step_jacobians",
     "equal_step_profile",
+    "equal_step_trajectory",
+    "equal_steps_exist",
+    "expected_squared_cosine",
+    "equivalent_decay",
+    "expected_squared_loss",
     "gain_from_energy",
+    "gain_mean",
+    "gain_variance",
+    "gradient_ratio_bounds",
+    "haar_rotations",
     "has_spare_width",
+    "independent_coupling_error",
+    "inverse_depth_constant",
+    "isolated",
+    "logarithmic_law",
+    "logarithmic_law_constant",
+    "mixed_gap",
     "off_branch_directions",
     "rank_bound",
+    "rotate_gauge",
+    "singular_value_interval",
+    "spread",
+    "state_ratio_bounds",
     "step_cv",
+    "stochastic_depth_optimum",
+    "subspace_angle_bound",
     "trajectory",
+    "vector_angle_bound",
 ]
