@@ -31,14 +31,18 @@ if TYPE_CHECKING:
     from ramodel.statements import STATEMENTS as STATEMENTS
     from ramodel.statements import statement as statement
     from ramodel.theory import FrobeniusModel as FrobeniusModel
+    from ramodel.theory import KineticModel as KineticModel
     from ramodel.theory import NuclearModel as NuclearModel
+    from ramodel.theory import PlainModel as PlainModel
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Comparison": "ramodel.comparison",
     "FrobeniusModel": "ramodel.theory",
+    "KineticModel": "ramodel.theory",
     "NuclearModel": "ramodel.theory",
+    "PlainModel": "ramodel.theory",
     "Problem": "ramodel.problem",
     "ResidualNetwork": "ramodel.nets",
     "STATEMENTS": "ramodel.statements",

@@ -20,12 +20,14 @@ MAX_DEPTH = 1e12
 
 @dataclass(frozen=True)
 class ResidualModel(ABC):
-    """A residual network whose optimum is known in closed form, one singular value at a time.
+    """A deep linear network whose optimum is known in closed form, one singular value at a time.
 
-    A model is a depth and its decays. Methods that take an array accept any shape, work elementwise and return float64
-    of that shape (a NumPy scalar for a number). Throughout, m is a singular value of the end-to-end map M, s one of a
-    Residual Jacobian and w one of the head; none has a unit. "Condition number" is of the result in its argument,
-    relative to relative; errors stay within a few rounding errors times that.
+    A model is a depth and its decays. Its layers are h_l = A_l h_{l-1} with A_l = I + J_l; in the plain model, which
+    has no skip, J_l stands for A_l itself. Throughout, m is a singular value of the end-to-end map M, s one of a Jacobian
+    J_l (of the first, J_1, where they differ by layer: `layer_profile` has all) and w one of the head; none has a unit.
+    Methods that take an array accept any shape, work elementwise and return float64 of that shape (a NumPy scalar for a
+    number). "Condition number" is of the result in its argument, relative to relative; errors stay within a few
+    rounding errors times that.
 
     Parameters
     ----------
@@ -82,7 +84,7 @@ class ResidualModel(ABC):
 
     @abstractmethod
     def jacobian_singular_value(self, m: ArrayLike) -> Array:
-        """Singular value s of the Residual Jacobians (of the first block, where they differ by layer) from m."""
+        """Singular value s of the layers (of the first, where they differ) from m."""
 
     @abstractmethod
     def end_to_end_singular_value(self, s: ArrayLike) -> Array:
@@ -112,17 +114,36 @@ class ResidualModel(ABC):
     def _departures(self, blocks: Array, head: Array) -> Array:
         """Relative departure [L] of each block from its balance with the head; see `balance_error`."""
 
+    def _embedding_gram(self, blocks: Array, head: Array) -> Array:
+        """Matrix [d, d] that lam_E E E^T should equal."""
+        gram: Array = self.head_decay * head.T @ head
+        return gram
+
+    def _checked_matrices(
+        self, jacobians: ArrayLike, head: ArrayLike, embedding: ArrayLike | None
+    ) -> tuple[Array, Array, Array | None]:
+        """Return the matrices that `balance_error` takes as arrays of shapes that fit."""
+        weights = finite_array("head", head, shape=(None, None))
+        width = weights.shape[1]
+        blocks = finite_array("jacobians", jacobians, shape=(self._whole_depth(), width, width))
+        if embedding is None:
+            return blocks, weights, None
+        if self.embedding_decay is None:
+            raise ValueError("embedding is given, but embedding_decay is None; give the model a decay for it.")
+        return blocks, weights, finite_array("embedding", embedding, shape=(width, None))
+
     def balance_error(self, jacobians: ArrayLike, head: ArrayLike, embedding: ArrayLike | None = None) -> float:
         """Largest relative departure of any block from its balance with the head; 0 = the statement holds.
 
-        The balance is that of the model: see its class. With an embedding E, the departure of lam_E E E^T from
-        lam_W W^T W, relative to the latter, counts as well. Frobenius norms throughout. A departure of exactly zero
-        counts as zero, even of zero matrices; other departures from a zero matrix count as infinite.
+        The balance is that of the model: see its class. With an embedding E, the departure of E E^T from its own
+        balance (lam_E E E^T = lam_W W^T W, unless the class says otherwise) counts as well. Frobenius norms throughout,
+        each relative to what should be there. A departure of exactly zero counts as zero, even of zero matrices; other
+        departures from a zero matrix count as infinite.
 
         Parameters
         ----------
         jacobians
-            J_1, ..., J_L, shape [L, d, d].
+            J_1, ..., J_L, shape [L, d, d] (plain model: A_1, ..., A_L).
         head
             W, shape [C, d].
         embedding
@@ -138,21 +159,15 @@ class ResidualModel(ABC):
             If shapes do not fit, a matrix is empty, or an entry is NaN or infinite; ValueError also if an embedding is
             given to a model without.
         """
-        weights = finite_array("head", head, shape=(None, None))
-        width = weights.shape[1]
-        blocks = finite_array("jacobians", jacobians, shape=(self._whole_depth(), width, width))
+        blocks, weights, e = self._checked_matrices(jacobians, head, embedding)
         errors = self._departures(blocks, weights)
-        if embedding is not None:
-            if self.embedding_decay is None:
-                raise ValueError("embedding is given, but embedding_decay is None; give the model a decay for it.")
-            input_map = finite_array("embedding", embedding, shape=(width, None))
-            gram = weights.T @ weights
-            excess = (self.embedding_decay / self.head_decay) * input_map @ input_map.T - gram
-            errors = np.append(errors, relative_size(excess, gram))
+        if e is not None and self.embedding_decay is not None:
+            gram = self._embedding_gram(blocks, weights)
+            errors = np.append(errors, relative_size(self.embedding_decay * (e @ e.T) - gram, gram))
         return float(errors.max())
 
     def predicted_jacobian(self, head: ArrayLike) -> Array:
-        """Residual Jacobian that goes with a trained head W = U diag(w) V^T: V diag(from_head(w)) V^T (S1, S6).
+        """Jacobian of the first block, from a trained head W = U diag(w) V^T: V diag(from_head(w)) V^T (S1, S6, S7).
 
         Parameters
         ----------
@@ -173,8 +188,19 @@ class ResidualModel(ABC):
         jacobian: Array = root.T @ root
         return jacobian
 
+    def predicted_jacobians(self, head: ArrayLike) -> Array:
+        """Jacobians of all blocks, [L, d, d], from a trained head; all equal, unless the class says otherwise (S1, S6).
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `predicted_jacobian`; TypeError also if the depth is not a whole number.
+        """
+        first = self.predicted_jacobian(head)
+        return np.broadcast_to(first, (self._whole_depth(), *first.shape)).copy()
+
     def embedding_singular_value(self, m: ArrayLike) -> Array:
-        """Singular value of the trained embedding, w sqrt(lam_W / lam_E) (statement S18; own; exact).
+        """Singular value of the trained embedding; w sqrt(lam_W / lam_E), unless the class says otherwise (S18; own).
 
         Raises
         ------

@@ -1,11 +1,11 @@
-"""Statements S5 and S11: how representations move when the blocks are aligned."""
+"""Statements S5, S7 and S11: how representations move when the blocks are aligned."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ramodel.checks import finite_array, integer, real
 
-__all__ = ["deep_step_cv", "equal_step_profile", "step_cv", "trajectory"]
+__all__ = ["deep_step_cv", "equal_step_profile", "equal_step_trajectory", "step_cv", "trajectory"]
 
 
 def trajectory(inputs: ArrayLike, vectors: ArrayLike, s: ArrayLike, depth: int) -> NDArray[np.float64]:
@@ -46,22 +46,12 @@ def trajectory(inputs: ArrayLike, vectors: ArrayLike, s: ArrayLike, depth: int) 
            [4., 1.],
            [8., 1.]])
     """
-    x = finite_array("inputs", inputs, nonempty=False)
-    if x.ndim == 0:
-        raise ValueError(f"inputs is the number {float(x)}; it must be a vector or rows of vectors.")
-    v = finite_array("vectors", vectors, shape=(x.shape[-1], None), nonempty=False)
-    eigenvalues = finite_array("s", s, shape=(v.shape[1],), nonempty=False)
-    if not np.allclose(v.T @ v, np.eye(v.shape[1]), rtol=0.0, atol=1e-6):
-        raise ValueError(f"vectors (shape {v.shape}) has columns that are not orthonormal; v_k is column k.")
+    x, v, eigenvalues = _checked_directions(inputs, vectors, s)
     layers = np.arange(integer("depth", depth) + 1)
     growth = _gain_after(layers[:, np.newaxis], eigenvalues)
-    coordinates = x @ v
-    with np.errstate(over="ignore", invalid="ignore"):
-        steps = growth.reshape(layers.size, *(1,) * (x.ndim - 1), -1) * coordinates
-        states: NDArray[np.float64] = x + steps @ v.T
-    if not np.isfinite(states).all():
-        raise OverflowError(f"(1 + s)^{layers[-1]} exceeds the largest float64 for s up to {eigenvalues.max():g}.")
-    return states
+    return _states(
+        x, v, growth, f"(1 + s)^{layers[-1]} exceeds the largest float64 for s up to {eigenvalues.max(initial=0.0):g}."
+    )
 
 
 def _gain_after(layers: NDArray[np.int64], s: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -151,6 +141,70 @@ def langevin_ratio(b: NDArray[np.float64]) -> NDArray[np.float64]:
         fraction = odd + small / fraction
     large = np.maximum(b, 2.0)
     return np.where(b < 2.0, 1.0 / fraction, (1.0 / np.tanh(large) - 1.0 / large) / large)
+
+
+def equal_step_trajectory(inputs: ArrayLike, vectors: ArrayLike, first: ArrayLike, depth: int) -> NDArray[np.float64]:
+    """States h_0, ..., h_L of inputs that go in equal steps (statements S7, S11; own; exact).
+
+    ``h_l = x + l sum_k s_k v_k v_k^T x``
+
+    Parameters
+    ----------
+    inputs, vectors
+        As for `trajectory`.
+    first
+        s_k, shape [K]: nonzero eigenvalues of the Residual Jacobian of the first block, signed.
+    depth
+        L, a whole number.
+
+    Returns
+    -------
+    Array [L + 1, ..., d] in the unit of `inputs`; relative error a few rounding errors.
+
+    Raises
+    ------
+    TypeError, ValueError, OverflowError
+        As `trajectory`.
+
+    Examples
+    --------
+    >>> equal_step_trajectory([1.0, 1.0], [[1.0], [0.0]], [1.0], depth=3)
+    array([[1., 1.],
+           [2., 1.],
+           [3., 1.],
+           [4., 1.]])
+    """
+    x, v, eigenvalues = _checked_directions(inputs, vectors, first)
+    layers = np.arange(integer("depth", depth) + 1)
+    with np.errstate(over="ignore"):
+        growth = np.multiply.outer(layers, eigenvalues)
+    return _states(x, v, growth, f"a state exceeds the largest float64 for s up to {eigenvalues.max(initial=0.0):g}.")
+
+
+def _checked_directions(
+    inputs: ArrayLike, vectors: ArrayLike, s: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return x [..., d], V [d, K] with orthonormal columns, and s [K]."""
+    x = finite_array("inputs", inputs, nonempty=False)
+    if x.ndim == 0:
+        raise ValueError(f"inputs is the number {float(x)}; it must be a vector or rows of vectors.")
+    v = finite_array("vectors", vectors, shape=(x.shape[-1], None), nonempty=False)
+    eigenvalues = finite_array("s", s, shape=(v.shape[1],), nonempty=False)
+    if not np.allclose(v.T @ v, np.eye(v.shape[1]), rtol=0.0, atol=1e-6):
+        raise ValueError(f"vectors (shape {v.shape}) has columns that are not orthonormal; v_k is column k.")
+    return x, v, eigenvalues
+
+
+def _states(
+    x: NDArray[np.float64], v: NDArray[np.float64], growth: NDArray[np.float64], overflow: str
+) -> NDArray[np.float64]:
+    """Return x + V growth_l V^T x for every row of `growth` [layers, K]."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        steps = growth.reshape(len(growth), *(1,) * (x.ndim - 1), -1) * (x @ v)
+        states: NDArray[np.float64] = x + steps @ v.T
+    if not np.isfinite(states).all():
+        raise OverflowError(overflow)
+    return states
 
 
 def equal_step_profile(first: ArrayLike, depth: int) -> NDArray[np.float64]:
