@@ -4,7 +4,7 @@ from ramodel.spectra.jacobian import class_mean_jacobians, residual_jacobians
 from ramodel.spectra.measurement import measure
 from ramodel.spectra.trajectory import states
 from ramodel.spectra.triplets import Triplets, singular_triplets
-from ramodel.spectra.work import WorkAndEnergy, work_and_energy
+from ramodel.spectra.work import WorkAndEnergy, state_gradients, work_and_energy
 
 __all__ = [
     "Triplets",
@@ -13,6 +13,7 @@ __all__ = [
     "measure",
     "residual_jacobians",
     "singular_triplets",
+    "state_gradients",
     "states",
     "work_and_energy",
 ]

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from ramodel.checks import finite_array, one_of
 from ramodel.spectra.blocks import Skip
 from ramodel.spectra.class_means import whole_labels
-from ramodel.spectra.trajectory import exact_autograd, follow
+from ramodel.spectra.trajectory import Trajectory, exact_autograd, follow
 
-__all__ = ["Loss", "WorkAndEnergy", "mean_loss", "work_and_energy"]
+__all__ = ["Loss", "WorkAndEnergy", "mean_loss", "state_gradients", "work_and_energy"]
 
 Loss = Literal["cross-entropy", "squared", "logistic"]
 
@@ -71,23 +71,69 @@ def work_and_energy(
     >>> bool(np.allclose(found.euler, found.head_work))  # homogeneous: the same at every layer
     True
     """
-    one_of("loss", loss, ["cross-entropy", "squared", "logistic"])
-    with exact_autograd():
-        trajectory = follow(model, inputs, blocks=blocks, skip=skip)
-        logits = trajectory.logits
-        value = mean_loss(logits, targets, loss)
-        # The gradient at the output of block l is g_l: past the block the output counts fully, with or without skip.
-        gradients = torch.autograd.grad(
-            value, [trajectory.block_inputs[0], *trajectory.block_outputs, logits], materialize_grads=True
-        )
-    along_states = torch.stack(gradients[:-1])
+    trajectory, along_states, along_logits, value = _differentiated(model, inputs, targets, loss, blocks, skip)
     with torch.no_grad():
         return WorkAndEnergy(
             work=_work(along_states[1:], trajectory.steps),
             euler=_work(along_states, trajectory.states),
-            head_work=float(_work(gradients[-1][None], logits[None])[0]),
+            head_work=float(_work(along_logits[None], trajectory.logits[None])[0]),
             loss=float(value),
         )
+
+
+def state_gradients(
+    model: nn.Module,
+    inputs: ArrayLike | Tensor,
+    targets: ArrayLike | Tensor,
+    loss: Loss,
+    *,
+    blocks: Sequence[str | nn.Module] | None = None,
+    skip: Skip = "auto",
+) -> Tensor:
+    """Return the gradients ``g_l = d(mean loss)/d h_l`` of every state of every sample, l = 0..L (S9, S19).
+
+    Parameters
+    ----------
+    model, inputs, targets, loss, blocks, skip
+        As in `work_and_energy`.
+
+    Returns
+    -------
+    Tensor
+        ``[L + 1, N, d]``, float64, on the device of the model.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `work_and_energy` does.
+
+    Examples
+    --------
+    >>> network = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2), nn.Linear(2, 3))
+    >>> state_gradients(network, np.eye(2), [0, 2], "cross-entropy", blocks=["0", "1"], skip="none").shape
+    torch.Size([3, 2, 2])
+    """
+    return _differentiated(model, inputs, targets, loss, blocks, skip)[1]
+
+
+def _differentiated(
+    model: nn.Module,
+    inputs: ArrayLike | Tensor,
+    targets: ArrayLike | Tensor,
+    loss: Loss,
+    blocks: Sequence[str | nn.Module] | None,
+    skip: Skip,
+) -> tuple[Trajectory, Tensor, Tensor, Tensor]:
+    """Return the walk, the gradients by states [L + 1, N, d] and by logits, and the mean loss."""
+    one_of("loss", loss, ["cross-entropy", "squared", "logistic"])
+    with exact_autograd():
+        trajectory = follow(model, inputs, blocks=blocks, skip=skip)
+        value = mean_loss(trajectory.logits, targets, loss)
+        # The gradient at the output of block l is g_l: past the block the output counts fully, with or without skip.
+        *along_states, along_logits = torch.autograd.grad(
+            value, [trajectory.block_inputs[0], *trajectory.block_outputs, trajectory.logits], materialize_grads=True
+        )
+    return trajectory, torch.stack(along_states), along_logits, value
 
 
 def mean_loss(logits: Tensor, targets: ArrayLike | Tensor, loss: Loss) -> Tensor:

@@ -1,5 +1,6 @@
 """Hypothesis strategies and assertions for your own tests of the claims."""
 
+from ramodel.testing.assertions import assert_balanced, assert_norm_preserving, assert_residual_alignment
 from ramodel.testing.strategies import (
     haar_matrix,
     networks,
@@ -11,6 +12,9 @@ from ramodel.testing.strategies import (
 )
 
 __all__ = [
+    "assert_balanced",
+    "assert_norm_preserving",
+    "assert_residual_alignment",
     "haar_matrix",
     "networks",
     "orthogonal_matrices",
