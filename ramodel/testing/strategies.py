@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "haar_matrix",
     "networks",
+    "optional",
     "orthogonal_matrices",
     "powers_of_ten",
     "problems",
@@ -138,7 +139,7 @@ def residual_models(
     depth = draw(st.integers(1, 10**6) | powers_of_ten(0, 6) if depths is None else depths)
     head_decay = draw(powers_of_ten(-6, 2))
     jacobian_decay = head_decay * draw(powers_of_ten(-12, 12))
-    return kind(depth, jacobian_decay, head_decay, draw(_optional(powers_of_ten(-6, 2), embedding)))
+    return kind(depth, jacobian_decay, head_decay, draw(optional(powers_of_ten(-6, 2), embedding)))
 
 
 @st.composite
@@ -197,7 +198,7 @@ def problems(
         samples=draw(st.integers(classes, integer("max_samples", max_samples, minimum=greatest))),
         jacobian_decay=draw(rates),
         head_decay=draw(rates),
-        embedding_decay=draw(_optional(rates, embedding)),
+        embedding_decay=draw(optional(rates, embedding)),
         seed=draw(seeds),
     )
 
@@ -258,6 +259,6 @@ def networks(
     return ResidualNetwork(config)
 
 
-def _optional(rates: st.SearchStrategy[float], wanted: bool | None) -> st.SearchStrategy[float | None]:
+def optional(rates: st.SearchStrategy[float], wanted: bool | None) -> st.SearchStrategy[float | None]:
     """Return decays, None, or both, None first."""
     return st.none() | rates if wanted is None else (rates if wanted else st.none())
