@@ -3,6 +3,7 @@
 One class per model, all behind `ResidualModel`; the laws that hold whatever the model are functions.
 """
 
+from ramodel.theory.binary import rank_one_error, rank_one_profile, rank_one_trajectory
 from ramodel.theory.branch import (
     BranchConditions,
     branch_conditions,
@@ -13,7 +14,15 @@ from ramodel.theory.branch import (
 from ramodel.theory.coupling import coupling_bound, independent_coupling_error
 from ramodel.theory.critical_points import CriticalPoint, construct_critical_point
 from ramodel.theory.descent_path import DescentPath, descent_path
-from ramodel.theory.energy import gain_from_energy
+from ramodel.theory.energy import (
+    Energies,
+    block_energy_ratio,
+    decay_elasticity,
+    energies,
+    gain_from_energy,
+    simplex_margin,
+    simplex_train_loss,
+)
 from ramodel.theory.frobenius import FrobeniusModel
 from ramodel.theory.kinetic import KineticModel
 from ramodel.theory.layer_decays import LayerDecayModel
@@ -43,6 +52,13 @@ from ramodel.theory.stochastic_depth import (
     gain_variance,
     stochastic_depth_optimum,
 )
+from ramodel.theory.threshold import (
+    head_rank,
+    rank_drop_jumps,
+    simplex_collapse_ratio,
+    target_threshold,
+    threshold_rank,
+)
 from ramodel.theory.trajectories import (
     deep_step_cv,
     equal_step_profile,
@@ -51,6 +67,7 @@ from ramodel.theory.trajectories import (
     trajectory,
 )
 from ramodel.theory.transport import equal_step_jacobians, equal_steps_exist
+from ramodel.theory.variants import biased_balance_error, biased_jacobians, skew_spread_error
 
 MODELS: dict[str, type[ResidualModel]] = {
     "frobenius": FrobeniusModel,
@@ -72,6 +89,7 @@ __all__ = [
     "BranchConditions",
     "CriticalPoint",
     "DescentPath",
+    "Energies",
     "FrobeniusModel",
     "KineticModel",
     "LayerDecayModel",
@@ -79,11 +97,16 @@ __all__ = [
     "PlainModel",
     "ResidualModel",
     "StochasticDepthOptimum",
+    "biased_balance_error",
+    "biased_jacobians",
+    "block_energy_ratio",
     "branch_conditions",
     "construct_critical_point",
     "coupling_bound",
+    "decay_elasticity",
     "deep_step_cv",
     "descent_path",
+    "energies",
     "equal_step_jacobians",
     "equal_step_profile",
     "equal_step_trajectory",
@@ -97,6 +120,7 @@ __all__ = [
     "gradient_ratio_bounds",
     "haar_rotations",
     "has_spare_width",
+    "head_rank",
     "independent_coupling_error",
     "inverse_depth_constant",
     "isolated",
@@ -105,13 +129,23 @@ __all__ = [
     "mixed_gap",
     "off_branch_directions",
     "rank_bound",
+    "rank_drop_jumps",
+    "rank_one_error",
+    "rank_one_profile",
+    "rank_one_trajectory",
     "rotate_gauge",
+    "simplex_collapse_ratio",
+    "simplex_margin",
+    "simplex_train_loss",
     "singular_value_interval",
+    "skew_spread_error",
     "spread",
     "state_ratio_bounds",
     "step_cv",
     "stochastic_depth_optimum",
     "subspace_angle_bound",
+    "target_threshold",
+    "threshold_rank",
     "trajectory",
     "vector_angle_bound",
 ]

@@ -1,4 +1,4 @@
-"""Statement S1, backwards: critical points of the Frobenius model on any branch, made by hand."""
+"""Statements S1 and S6, backwards: critical points on any branch, made by hand."""
 
 import math
 from dataclasses import dataclass
@@ -11,8 +11,11 @@ from ramodel.problem import Problem
 from ramodel.theory.frobenius import FrobeniusModel
 from ramodel.theory.layer_decays import LayerDecayModel
 from ramodel.theory.model import Array, representable
+from ramodel.theory.nuclear import NuclearModel
 
 __all__ = ["CriticalPoint", "construct_critical_point"]
+
+Model = FrobeniusModel | LayerDecayModel | NuclearModel
 
 SPAN_TOLERANCE = 1e-8
 """Share of a direction that may stick out of the span of the inputs, by rounding."""
@@ -20,10 +23,11 @@ SPAN_TOLERANCE = 1e-8
 
 @dataclass(frozen=True, eq=False)
 class CriticalPoint:
-    """A critical point of the Frobenius model, with the loss gradient that makes it one (statement S1; own; exact).
+    """A critical point with the loss gradient that makes it one (statements S1, S6; own; exact).
 
-    Every ``J_l = V diag(e_l) V^T`` with V the right singular vectors of W and ``e_lk`` either s_k or -(1 + s_k), where
-    ``rho s_k (1 + s_k) = w_k^2``. It is critical for every loss with
+    Every ``J_l = V diag(e_l) V^T`` with V the right singular vectors of W. In the Frobenius model e_lk is s_k or
+    -(1 + s_k), where ``rho s_k (1 + s_k) = w_k^2``; in the nuclear model it is ``w_k^2/rho - 1`` (where that is
+    positive) or 0. The point is critical for every loss with
 
         d ell/dM = -lam_W W P_L^{-T} E^{+T},    P_L = (I + J_L) .. (I + J_1)
 
@@ -43,30 +47,34 @@ class CriticalPoint:
         e_lk, r = rank W.
     vectors : array [d, r]
         v_k as columns.
+    factors : (array [L, d, d], array [L, d, d]) or None
+        A' and B of the nuclear model, J_l = B_l A'_l: both the symmetric root of J_l.
     end_to_end : array [C, d_in]
         W P_L [E], M of THEORY.md.
     map_gradient : array [C, d_in]
         d ell/dM = G X^T.
     """
 
-    model: FrobeniusModel | LayerDecayModel
+    model: Model
     jacobians: Array
     head: Array
     embedding: Array | None
     eigenvalues: Array
     vectors: Array
+    factors: tuple[Array, Array] | None
     end_to_end: Array
     map_gradient: Array
 
     @property
     def on_positive_branch(self) -> bool:
-        """Whether every I + J_l is positive definite."""
+        """Whether every I + J_l is positive definite; always so in the nuclear model."""
         return bool((self.eigenvalues > -1.0).all())
 
     @property
     def decay(self) -> float:
-        """Decay part of F: (lam_W/2) ||W||^2 + sum_l (lam_l/2) ||J_l||^2 [+ (lam_E/2) ||E||^2]."""
-        blocks = np.square(self.jacobians).sum(axis=(1, 2))
+        """Decay part of F: (lam_W/2) ||W||^2 + sum_l (lam_l/2) ||J_l||^2 [+ (lam_E/2) ||E||^2], factors apart."""
+        matrices = (self.jacobians,) if self.factors is None else self.factors
+        blocks = sum(np.square(matrix).sum(axis=(1, 2)) for matrix in matrices)
         twice = self.model.head_decay * np.square(self.head).sum() + (self.model.jacobian_decay * blocks).sum()
         if self.embedding is not None and self.model.embedding_decay is not None:
             twice += self.model.embedding_decay * np.square(self.embedding).sum()
@@ -144,7 +152,7 @@ class CriticalPoint:
                [ 0.      ]])
         """
         return Problem(
-            model="frobenius",
+            model="frobenius" if self.factors is None else "nuclear",
             loss="squared",
             inputs=np.asarray(inputs, dtype=np.float64),
             targets=self.targets(inputs),
@@ -157,25 +165,26 @@ class CriticalPoint:
 
 
 def construct_critical_point(
-    model: FrobeniusModel | LayerDecayModel,
+    model: Model,
     head: ArrayLike,
     branches: ArrayLike = 1,
     *,
     input_vectors: ArrayLike | None = None,
 ) -> CriticalPoint:
-    """Make the critical point with this head and these branches (statement S1; own; exact).
+    """Make the critical point with this head and these branches (statements S1, S6; own; exact).
 
     Where singular values of W coincide there are others, in any basis of their space.
 
     Parameters
     ----------
     model
-        Depth and decays: a `FrobeniusModel` or, for decays by layer, a `LayerDecayModel`.
+        Depth and decays: a `FrobeniusModel`, for decays by layer a `LayerDecayModel`, or a `NuclearModel`.
     head
         W, shape [C, d], not zero. r is its rank.
     branches
-        +1 for the eigenvalue s_k, -1 for -(1 + s_k): [L, r] by layer and direction (largest w_k first), or anything
-        that broadcasts to it.
+        [L, r] by layer and direction (largest w_k first), or anything that broadcasts to it. Frobenius model: +1 for
+        the eigenvalue s_k, -1 for -(1 + s_k). Nuclear model: +1 for max(w_k^2/rho - 1, 0), 0 for 0; local minima (with
+        spare hidden width) are those with +1 throughout.
     input_vectors
         Right singular vectors of the embedding as columns, shape [d_in, r], orthonormal; for a model with an embedding,
         and only there. Then ``E = V diag(w_k sqrt(lam_W/lam_E)) R^T``.
@@ -189,7 +198,7 @@ def construct_critical_point(
     TypeError
         If an argument does not hold real numbers, or the depth is not whole.
     ValueError
-        If shapes do not fit, `head` is zero, a branch is not +-1, `input_vectors` are not orthonormal, or given
+        If shapes do not fit, `head` is zero, a branch is none of these, `input_vectors` are not orthonormal, or given
         (missing) for a model without (with) an embedding.
     OverflowError
         If the point leaves float64.
@@ -210,10 +219,9 @@ def construct_critical_point(
     if rank == 0:
         raise ValueError("head is zero; its critical point has no branches to choose: all J_l are zero too.")
     u, w, v = u[:, :rank], w[:rank], vh[:rank].T
-    signs = _signs(branches, (depth, rank))
-    s = model.layers_from_head(w) if isinstance(model, LayerDecayModel) else np.tile(model.from_head(w), (depth, 1))
-    eigenvalues = np.where(signs > 0.0, s, -(1.0 + s))
+    eigenvalues = _eigenvalues(model, w, branches, depth)
     jacobians = (v * eigenvalues[:, np.newaxis, :]) @ v.T
+    root = (v * np.sqrt(eigenvalues)[:, np.newaxis, :]) @ v.T if isinstance(model, NuclearModel) else None
     with np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore"):
         gain = np.prod(1.0 + eigenvalues, axis=0)
         edge, embedding, start = _embedding(model, w, v, input_vectors)
@@ -227,26 +235,31 @@ def construct_critical_point(
         embedding=embedding,
         eigenvalues=eigenvalues,
         vectors=v,
+        factors=None if root is None else (root, root),
         end_to_end=end_to_end,
         map_gradient=map_gradient,
     )
 
 
-def _signs(branches: ArrayLike, shape: tuple[int, int]) -> Array:
+def _eigenvalues(model: Model, w: Array, branches: ArrayLike, depth: int) -> Array:
+    """Return e_lk, [L, r]."""
     signs = finite_array("branches", branches)
-    if not np.isin(signs, (-1.0, 1.0)).all():
-        raise ValueError("branches hold values other than +1 (eigenvalue s) and -1 (eigenvalue -(1 + s)).")
+    shape = (depth, w.size)
     try:
-        return np.broadcast_to(signs, shape)
+        signs = np.broadcast_to(signs, shape)
     except ValueError:
         raise ValueError(
             f"branches has shape {signs.shape}; it must broadcast to (layers, rank of head) = {shape}."
         ) from None
+    other = 0.0 if isinstance(model, NuclearModel) else -1.0
+    if not np.isin(signs, (other, 1.0)).all():
+        meaning = "+1 (eigenvalue w^2/rho - 1) and 0" if other == 0.0 else "+1 (eigenvalue s) and -1 (-(1 + s))"
+        raise ValueError(f"branches hold values other than {meaning}.")
+    s = model.layers_from_head(w) if isinstance(model, LayerDecayModel) else np.tile(model.from_head(w), (depth, 1))
+    return np.where(signs > 0.0, s, other * (1.0 + s))
 
 
-def _embedding(
-    model: FrobeniusModel | LayerDecayModel, w: Array, v: Array, input_vectors: ArrayLike | None
-) -> tuple[Array, Array | None, Array]:
+def _embedding(model: Model, w: Array, v: Array, input_vectors: ArrayLike | None) -> tuple[Array, Array | None, Array]:
     """Return the singular values of E, E, and the frame that the inputs meet; ones, None and V without embedding."""
     if model.embedding_decay is None:
         if input_vectors is not None:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ramodel.checks import finite_array, positive
+from ramodel.checks import finite_array
+from ramodel.theory.layer_decays import decay_of_each_layer
 from ramodel.theory.model import Array
 
 __all__ = ["DescentPath", "descent_path"]
@@ -19,8 +20,8 @@ class DescentPath:
     """The curve theta -> (J_l, W) of statement S15 (own; exact), called as a function; made by `descent_path`.
 
     With J_l v = -(1 + s) v, u a unit vector of ker W, Q the rotation by theta in the plane (v, u) and Pi the projector
-    on the row space of W: J_l becomes ``Q Pi (A_l - Q^T)``, every later J_m ``Q J_m Q^T`` and W ``W Q^T``; earlier blocks
-    stay. M, and with it the loss, is the same all along, and F(theta) = F(0) - lam_J s (1 - cos theta).
+    on the row space of W: J_l becomes ``Q Pi (A_l - Q^T)``, every later J_m ``Q J_m Q^T`` and W ``W Q^T``; earlier
+    blocks stay. M, and with it the loss, is the same all along, and F(theta) = F(0) - lam_J s (1 - cos theta).
 
     Parameters
     ----------
@@ -107,9 +108,7 @@ def descent_path(jacobians: ArrayLike, head: ArrayLike, jacobian_decay: ArrayLik
     weights = finite_array("head", head, shape=(None, None))
     width = weights.shape[1]
     blocks = finite_array("jacobians", jacobians, shape=(None, width, width))
-    decays = finite_array("jacobian_decay", jacobian_decay)
-    if decays.shape not in ((), (len(blocks),)):
-        raise ValueError(f"jacobian_decay has shape {decays.shape}; give a number or one per layer ({len(blocks)}).")
+    decays = decay_of_each_layer(jacobian_decay, len(blocks))
     eigenvalues, vectors = np.linalg.eigh(0.5 * (blocks + blocks.swapaxes(1, 2)))
     layer = int((decays * (1.0 + eigenvalues[:, 0])).argmin())
     lowest = float(eigenvalues[layer, 0])
@@ -133,5 +132,5 @@ def descent_path(jacobians: ArrayLike, head: ArrayLike, jacobian_decay: ArrayLik
         direction=vectors[layer, :, 0],
         spare=vh[-1],
         rows=vh[:rank],
-        jacobian_decay=positive("jacobian_decay", float(np.broadcast_to(decays, len(blocks))[layer])),
+        jacobian_decay=float(decays[layer]),
     )

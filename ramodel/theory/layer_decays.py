@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from ramodel.checks import finite_array, positive
 from ramodel.theory.model import Array, checked, relative_size, representable
 
-__all__ = ["LayerDecayModel"]
+__all__ = ["LayerDecayModel", "decay_of_each_layer"]
 
 NEWTON_ITERATIONS = 200
 """Never reached: Newton on a convex increasing function, from the right, takes about ten."""
@@ -272,3 +272,13 @@ class LayerDecayModel:
             )
         s: Array = 0.5 * twice * (twice / (1.0 + np.hypot(1.0, twice)))
         return s
+
+
+def decay_of_each_layer(value: ArrayLike, layers: int) -> Array:
+    """Return `jacobian_decay`, a positive number or one per layer, as an array [layers]."""
+    decays = finite_array("jacobian_decay", value)
+    if decays.shape not in ((), (layers,)):
+        raise ValueError(f"jacobian_decay has shape {decays.shape}; give a number or one per layer ({layers}).")
+    if (decays <= 0.0).any():
+        raise ValueError(f"jacobian_decay has the entry {decays.min():g}; every decay must be greater than zero.")
+    return np.broadcast_to(decays, layers)
