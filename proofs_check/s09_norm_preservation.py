@@ -47,7 +47,7 @@ positive, below, above, commuting, kernel = matrices("positive below above commu
 
 GRADIENT = (
     on.equal(
-        "chain rule: g_(l-1) = (I + J_l)^T g_l, since d ell = <G, dZ>, Z = U (I + J_l) H_(l-1)",
+        "chain rule, d ell = <G, dZ>, Z = U (I + J_l) H_(l-1): g_(l-1) = (I + J_l)^T g_l",
         tr(T(G) * U * A * (H + slide * dH)).diff(slide).subs(slide, 0),
         tr(T(T(A) * (T(U) * G)) * dH),
         spoilt=tr(T(G) * U * (H + slide * dH)).diff(slide).subs(slide, 0),
