@@ -24,6 +24,16 @@ from ramodel.theory.energy import (
     simplex_train_loss,
 )
 from ramodel.theory.frobenius import FrobeniusModel
+from ramodel.theory.gradient_flow import (
+    alignment_rate,
+    alignment_residual,
+    imbalance,
+    imbalance_rate,
+    layer_spread_rate,
+    least_stretch,
+    relaxation_rates,
+    twist_rate,
+)
 from ramodel.theory.kinetic import KineticModel
 from ramodel.theory.layer_decays import LayerDecayModel
 from ramodel.theory.model import ResidualModel
@@ -97,6 +107,8 @@ __all__ = [
     "PlainModel",
     "ResidualModel",
     "StochasticDepthOptimum",
+    "alignment_rate",
+    "alignment_residual",
     "biased_balance_error",
     "biased_jacobians",
     "block_energy_ratio",
@@ -121,9 +133,13 @@ __all__ = [
     "haar_rotations",
     "has_spare_width",
     "head_rank",
+    "imbalance",
+    "imbalance_rate",
     "independent_coupling_error",
     "inverse_depth_constant",
     "isolated",
+    "layer_spread_rate",
+    "least_stretch",
     "logarithmic_law",
     "logarithmic_law_constant",
     "mixed_gap",
@@ -133,6 +149,7 @@ __all__ = [
     "rank_one_error",
     "rank_one_profile",
     "rank_one_trajectory",
+    "relaxation_rates",
     "rotate_gauge",
     "simplex_collapse_ratio",
     "simplex_margin",
@@ -147,5 +164,6 @@ __all__ = [
     "target_threshold",
     "threshold_rank",
     "trajectory",
+    "twist_rate",
     "vector_angle_bound",
 ]
