@@ -1,0 +1,136 @@
+"""What claims are tried on: strategies of plain numbers, matrices made from them, and roads apart from the formulas."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from hypothesis import reject
+from hypothesis import strategies as st
+from numpy.typing import ArrayLike, NDArray
+
+from ramodel.optimise import Evaluation
+from ramodel.problem import Loss, Model, Problem, random_problem
+from ramodel.simulate import Optimum, UnreducedObjective, minimise
+from ramodel.simulate.objective import Variables
+from ramodel.testing.strategies import haar_matrix, powers_of_ten, seeds
+from ramodel.theory import CriticalPoint
+
+__all__ = [
+    "DECAYS",
+    "DEPTHS",
+    "DESCENT_SHARE",
+    "SIZES",
+    "Array",
+    "Case",
+    "blocks_with",
+    "critical_problem",
+    "descents",
+    "gaussian",
+    "model_numbers",
+    "optimum",
+    "product",
+    "relative",
+    "relative_gradient",
+    "unreduced_value",
+]
+
+Array = NDArray[np.float64]
+Case = st.SearchStrategy[dict[str, Any]]
+
+DEPTHS = st.integers(1, 6)
+DECAYS = powers_of_ten(-2, 0)
+SIZES = powers_of_ten(-1, 0.5)
+"""Singular values of blocks, 0.1 to 3.2."""
+
+DESCENT_SHARE = 0.03
+"""Share of the examples that descend to an optimum: each takes as long as hundreds of others."""
+
+DESCENT_SECONDS = 20.0
+
+
+def model_numbers(**others: st.SearchStrategy[Any]) -> Case:
+    """Cases of depth and decays, and `others`."""
+    return st.fixed_dictionaries({"depth": DEPTHS, "jacobian_decay": DECAYS, "head_decay": DECAYS, **others})
+
+
+@st.composite
+def descents(
+    draw: st.DrawFn, *, losses: Sequence[Loss] = ("squared", "cross-entropy"), spare: bool = False, least_depth: int = 1
+) -> dict[str, Any]:
+    """Arguments of `optimum`; with `spare`, the width exceeds the number of classes."""
+    loss = draw(st.sampled_from(losses))
+    classes = 2 if loss == "logistic" else draw(st.integers(2, 3))
+    return {
+        "loss": loss,
+        "classes": classes,
+        "width": draw(st.integers(classes + 1 if spare else 2, 5)),
+        "depth": draw(st.integers(least_depth, 4)),
+        "samples": draw(st.integers(classes, 8)),
+        "jacobian_decay": draw(DECAYS),
+        "head_decay": draw(DECAYS),
+        "seed": draw(seeds),
+    }
+
+
+def optimum(model: Model, *, seed: int, starts: int = 1, **numbers: Any) -> tuple[Problem, Optimum]:
+    """Return a random problem and where a descent over all unreduced variables ends, which knows no closed form.
+
+    What does not converge is no example: the claims are about critical points.
+    """
+    problem = random_problem(model=model, seed=seed, **numbers)
+    found = minimise(problem, starts=starts, seed=seed, time_budget=DESCENT_SECONDS, progress=False)
+    if not found.converged:
+        reject()
+    return problem, found
+
+
+def gaussian(seed: int, *shape: int) -> Array:
+    """Return standard normal numbers."""
+    return np.random.default_rng(seed).standard_normal(shape)
+
+
+def blocks_with(s: Sequence[float], width: int, depth: int, seed: int) -> tuple[Array, Array]:
+    """Return L equal symmetric blocks [L, d, d] with these eigenvalues, the rest 0, and their vectors as columns."""
+    vectors = haar_matrix(width, seed)[:, : len(s)]
+    jacobian = (vectors * np.asarray(s)) @ vectors.T
+    return np.tile(jacobian, (depth, 1, 1)), vectors
+
+
+def product(blocks: Array) -> Array:
+    """Return (I + J_L) ... (I + J_1)."""
+    result = np.eye(blocks.shape[-1])
+    for block in blocks:
+        result = result + block @ result
+    return result
+
+
+def relative(value: ArrayLike, reference: ArrayLike) -> float:
+    """Return ||value - reference|| / ||reference||; the plain norm where the reference is zero."""
+    size = float(np.linalg.norm(np.asarray(reference)))
+    return float(np.linalg.norm(np.asarray(value) - np.asarray(reference))) / (size if size > 0.0 else 1.0)
+
+
+def critical_problem(point: CriticalPoint, seed: int) -> Problem:
+    """Return a squared-loss problem on random inputs of which `point` is a critical point."""
+    return point.problem(gaussian(seed, 2 * point.end_to_end.shape[1] + 1, point.end_to_end.shape[1]))
+
+
+def relative_gradient(problem: Problem, jacobians: Array, head: Array, embedding: Array | None = None) -> float:
+    """Return ``||grad F|| / (||grad ell|| + ||grad decay||)`` at a point of the unreduced problem."""
+    return float(_evaluated(problem, jacobians, head, embedding).relative_gradient())
+
+
+def unreduced_value(problem: Problem, jacobians: Array, head: Array) -> float:
+    """Return F at a point of the unreduced problem."""
+    return float(_evaluated(problem, jacobians, head, None).value)
+
+
+def _evaluated(problem: Problem, jacobians: Array, head: Array, embedding: Array | None) -> Evaluation:
+    objective = UnreducedObjective(problem, torch.device("cpu"))
+    variables = Variables(
+        blocks=torch.tensor(jacobians)[None, :, None],
+        head=torch.tensor(head)[None],
+        embedding=None if embedding is None else torch.tensor(embedding)[None],
+    )
+    return objective(objective.join(variables))
