@@ -193,7 +193,7 @@ def factorisation_margin(rng: Random, *, excess: float = 1.0) -> mpmath.mpf:
 
 MATRICES = (
     quoted(
-        "Horn, once more than in S3: prod_(k<=r) m_k <= prod_(k<=r) w_k e_k prod_l sigma_k(A_l)",
+        "Horn, as in S3: prod_(k<=r) m_k <= prod_(k<=r) w_k e_k prod_l (1 + sigma_k(J_l))",
         "prod_(k<=r) sigma_k(A B) <= prod_(k<=r) sigma_k(A) sigma_k(B)",
         "HornJohnson1991 3.3.4",
         horn_margin,
