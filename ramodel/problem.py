@@ -1,6 +1,6 @@
 """A problem of the provable model: which model, which loss, which data, which decays."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, cast, get_args
 
 import numpy as np
@@ -10,9 +10,10 @@ from ramodel.checks import LARGEST_SEED, finite_array, integer, nonnegative, one
 
 __all__ = ["Loss", "Model", "Problem", "random_problem"]
 
-Model = Literal["frobenius", "nuclear"]
+Model = Literal["frobenius", "nuclear", "kinetic", "plain"]
 Loss = Literal["squared", "cross-entropy", "logistic"]
 
+RANK = 1e-8  # relative size of singular values of the inputs below which they count as zero, and as equal
 CLASS_MEAN_SCALE = 2.0  # x = class mean, 2 N(0, I), plus N(0, I)
 
 
@@ -22,12 +23,14 @@ class Problem:
 
     ``F = ell(Z) + (lam_W/2) ||W||_F^2 + (lam_J/2) sum_l ||J_l||_F^2 [+ (lam_E/2) ||E||_F^2]`` with the logits
     ``Z = X E^T (I + J_1)^T .. (I + J_L)^T W^T`` (samples are rows). In the nuclear model ``J_l = B_l A'_l`` and the
-    factors are decayed: ``(lam_J/2) sum_l (||A'_l||_F^2 + ||B_l||_F^2)``.
+    factors are decayed: ``(lam_J/2) sum_l (||A'_l||_F^2 + ||B_l||_F^2)``. In the kinetic model blocks pay for what they
+    move: ``(lam_J/2) sum_l mean_n ||h_l - h_{l-1}||^2``. In the plain model A_l without a skip stands in place of I +
+    J_l, and in place of J_l in the decay.
 
     Parameters
     ----------
     model
-        "frobenius" (one free matrix per block) or "nuclear" (two factors, hidden width d).
+        "frobenius" (one free matrix per block), "nuclear" (two factors, hidden width d), "kinetic" or "plain".
     loss
         All are means over the N samples: "squared" ``(1/2N) ||Z - Y||_F^2``; "cross-entropy"; "logistic"
         ``mean ln(1 + exp(-y z))`` with one logit.
@@ -97,6 +100,34 @@ class Problem:
     def samples(self) -> int:
         """N."""
         return len(self.inputs)
+
+    @property
+    def second_moment(self) -> NDArray[np.float64]:
+        """Mean x x^T of the inputs, [d_in, d_in]."""
+        moment: NDArray[np.float64] = self.inputs.T @ self.inputs / self.samples
+        return moment
+
+    @property
+    def is_white(self) -> bool:
+        """Whether mean x x^T is a multiple of the identity on the span of the inputs."""
+        sizes = np.linalg.svd(self.inputs, compute_uv=False)
+        used = sizes[sizes > RANK * sizes[0]]
+        return bool(used.size == 0 or used[-1] >= (1.0 - RANK) * used[0])
+
+    def whitened(self) -> "Problem":
+        """Return the same problem with mean x x^T made the identity on the span of the inputs.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> problem = Problem(model="kinetic", loss="squared", inputs=np.array([[3.0, 0.0], [0.0, 1.0]]),
+        ...                   targets=np.arange(2), depth=4, jacobian_decay=0.01, head_decay=0.01)
+        >>> problem.is_white, problem.whitened().is_white
+        (False, True)
+        """
+        left, sizes, right = np.linalg.svd(self.inputs, full_matrices=False)
+        used = sizes > RANK * sizes[0]
+        return replace(self, inputs=np.sqrt(self.samples) * left[:, used] @ right[used])
 
     @property
     def classes(self) -> int:

@@ -7,11 +7,14 @@ probabilities of the wrong classes are: they are what is left at small decay.
 from collections.abc import Callable
 from typing import Protocol
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-__all__ = ["CrossEntropy", "Logistic", "LogitLoss", "Squared"]
+from ramodel.problem import Problem
+
+__all__ = ["CrossEntropy", "Logistic", "LogitLoss", "Squared", "collapsed_loss"]
 
 Logits = Float[Tensor, "starts classes samples"]
 
@@ -94,3 +97,25 @@ class Logistic:
         """Return the map from changes of the logits to changes of the gradient."""
         weights = torch.sigmoid(logits) * torch.sigmoid(-logits) / logits.shape[-1]
         return lambda change: weights * change
+
+
+def collapsed_loss(problem: Problem, device: torch.device) -> tuple[Tensor, LogitLoss]:
+    """Return the inputs [n, d_in] of a problem and the loss of their logits; n < N where the loss allows it."""
+
+    def tensor(array: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array)).to(device)
+
+    if problem.loss == "logistic":
+        return tensor(problem.inputs), Logistic(tensor(problem.targets.astype(np.float64)[None]))
+    if problem.targets.ndim == 1:
+        one_hot = problem.targets[:, None] == np.arange(problem.classes)
+        if problem.loss == "cross-entropy":
+            return tensor(problem.inputs), CrossEntropy(tensor(one_hot.T))
+        targets = one_hot.astype(np.float64)
+    else:
+        targets = problem.targets.astype(np.float64)
+    # X = Q R: ||X M^T - Y||^2 = ||R M^T - Q^T Y||^2 + ||Y - Q Q^T Y||^2, and R has at most d_in rows.
+    basis, inputs = np.linalg.qr(problem.inputs)
+    reached = basis.T @ targets
+    constant = float(np.square(targets - basis @ reached).sum()) / (2 * problem.samples)
+    return tensor(inputs), Squared(tensor(reached.T), problem.samples, constant)

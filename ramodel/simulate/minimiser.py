@@ -37,7 +37,7 @@ def minimise(
     smallest_hessian_eigenvalue: bool = False,
     progress: bool = True,
 ) -> Optimum:
-    """Minimise F over all J_l, W (and E; the factors in the nuclear model) from several random starts at once.
+    """Minimise F over all J_l, W (and E; the factors in the nuclear model, A_l in the plain one) from several starts.
 
     Parameters
     ----------
@@ -84,7 +84,14 @@ def minimise(
         raise TypeError(f"problem is {problem!r}; it must be a Problem, such as random_problem(...) makes.")
     for name in ("jacobian_decay", "head_decay", "embedding_decay"):
         if getattr(problem, name) == 0.0:
-            raise ValueError(f"{name} of the problem is 0; a minimum needs positive decays; see gradient_flow.")
+            raise ValueError(
+                f"{name} is 0.0; it must be greater than zero. Without it nothing has a minimum: see gradient_flow."
+            )
+    if problem.model == "kinetic" and problem.embedding_decay is not None and not problem.is_white:
+        raise ValueError(
+            f"embedding_decay is {problem.embedding_decay}; a kinetic model with an embedding has a minimum for white "
+            "inputs only (else its blocks grow without end): whiten them, or leave embedding_decay out."
+        )
     count = integer("starts", starts)
     positive("tolerance", tolerance)
     if real("time_budget", time_budget) < 0.0:
@@ -124,7 +131,6 @@ def minimise(
     converged = gradient_norm <= tolerance
     variables = objective.split(point)
     jacobians = objective.jacobians(variables)[:, 0]
-    symmetric = (jacobians + jacobians.mT) / 2
     blocks = _array(variables.blocks[:, :, 0])
     return Optimum(
         objective=float(final.value),
@@ -140,7 +146,7 @@ def minimise(
         gradient_norms=_array(descent.gradient_norm),
         certificate=Certificate(
             critical=converged,
-            positive_branch=bool(torch.linalg.eigvalsh(symmetric).min() > -1.0),
+            positive_branch=objective.positive_branch(jacobians),
             smallest_hessian_eigenvalue=smallest_eigenvalue(objective, point) if smallest_hessian_eigenvalue else None,
         ),
         seconds=time.monotonic() - begin,

@@ -9,7 +9,6 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -17,10 +16,13 @@ from torch import Tensor
 from ramodel.optimise import ZERO_SCALE, Evaluation, dot
 from ramodel.problem import Problem
 from ramodel.simulate.blocks import Factored, Free, Parametrisation
-from ramodel.simulate.losses import CrossEntropy, Logistic, LogitLoss, Squared
+from ramodel.simulate.losses import collapsed_loss
+from ramodel.simulate.transport import Transport, TransportCost
 
 __all__ = ["UnreducedObjective", "Variables"]
 
+PLAIN_SCALES = (1.0, 0.9, 1.1, 0.8)  # singular values of all matrices of a net without skips at the start
+IDLE = 1e-10  # relative size of states below which a direction has no inputs: their squares are what costs
 BLOCK_SCALE = 0.1  # of the sum of all Jacobians at the start, in units of a random matrix of norm about 2
 HEAD_SCALES = (0.1, 1.0, 0.01, 0.3)  # of the heads and embeddings, start after start, in the same units
 
@@ -32,7 +34,7 @@ class Variables:
     Parameters
     ----------
     blocks : Tensor [K, L, starts, d, d]
-        J_l (K = 1) or the factors A', B (K = 2).
+        J_l (K = 1), or the factors A', B (K = 2); A_l in the plain model.
     head : Tensor [starts, C, d]
         W.
     embedding : Tensor [starts, d, d_in] or None
@@ -49,13 +51,14 @@ class _Pass:
     """One forward and backward pass, kept for the Hessian."""
 
     variables: Variables
-    maps: Tensor  # I + J_l, [L, starts, d, d]
+    maps: Tensor  # A_l = I + J_l, [L, starts, d, d]
     suffixes: Tensor  # U_l, [L + 1, starts, C, d], l = 0..L
     prefixes: Tensor  # V_l, [L + 1, starts, C, d], l = 0..L
     logits: Tensor  # [starts, C, n]
     map_gradient: Tensor  # d ell/d(M E), [starts, C, d_in]
     jacobian_gradient: Tensor  # [L, starts, d, d]
     loss: Tensor  # [starts]
+    transport: Transport | None  # of the kinetic model
 
 
 class UnreducedObjective:
@@ -74,11 +77,17 @@ class UnreducedObjective:
         self.depth, self.width, self.classes = problem.depth, problem.width, problem.classes
         self._input_width = problem.inputs.shape[1]
         self._embedded = problem.embedding_decay is not None
-        self._blocks: Parametrisation = Free() if problem.model == "frobenius" else Factored()
-        self._inputs, self._loss = _collapsed_loss(problem, device)
+        self._skip = problem.model != "plain"
+        self._blocks: Parametrisation = Factored() if problem.model == "nuclear" else Free()
+        self._inputs, self._loss = collapsed_loss(problem, device)
+        self._transport: TransportCost | None = None
+        block_decay = problem.jacobian_decay
+        if problem.model == "kinetic":
+            samples = torch.from_numpy(problem.inputs).to(device)
+            self._transport, block_decay = TransportCost(samples, problem.jacobian_decay), 0.0
         self._block_size = self._blocks.matrices * self.depth * self.width**2
         self._head_size = self.classes * self.width
-        parts = [(self._block_size, problem.jacobian_decay), (self._head_size, problem.head_decay)]
+        parts = [(self._block_size, block_decay), (self._head_size, problem.head_decay)]
         if problem.embedding_decay is not None:
             parts.append((self.width * self._input_width, problem.embedding_decay))
         self._decay = torch.cat([torch.full((size,), decay, dtype=torch.float64) for size, decay in parts]).to(device)
@@ -113,20 +122,31 @@ class UnreducedObjective:
         """Draw random starts with small blocks and heads of several sizes.
 
         Small heads stay on the positive branch and descend fast; large ones can end off it (S15), but find optima of
-        the nuclear model in which more singular values pass the threshold. Drawn one by one on the CPU: a start
-        depends neither on the device nor on how many follow.
+        the nuclear model in which more singular values pass the threshold. Without skips small matrices would collapse
+        to zero, and large ones take long: plain layers and heads start orthogonal, times a factor near 1. Drawn one by
+        one on the CPU: a start depends neither on the device nor on how many follow.
         """
         generator = torch.Generator().manual_seed(seed)
         draws = [torch.randn(self.size, dtype=torch.float64, generator=generator) for _ in range(count)]
         points = torch.stack(draws)
+        if not self._skip:
+            return self._orthogonal(points).to(self._decay.device)
         block = BLOCK_SCALE / (self.depth * math.sqrt(self.width))
         points[:, : self._block_size] *= block ** (1 / self._blocks.matrices)
-        scales = torch.tensor([HEAD_SCALES[start % len(HEAD_SCALES)] for start in range(count)], dtype=torch.float64)
-        points[:, self._block_size :] *= scales[:, None] / math.sqrt(self.width)
+        points[:, self._block_size :] *= _start_scales(HEAD_SCALES, count)[:, None] / math.sqrt(self.width)
         return points.to(self._decay.device)
 
+    def _orthogonal(self, points: Tensor) -> Tensor:
+        """Return points with every matrix replaced by the orthogonal one nearest to it, all of one size a start."""
+        parts = self.split(points)
+        for part in (parts.blocks, parts.head, parts.embedding):
+            if part is not None:
+                left, _, right = torch.linalg.svd(part, full_matrices=False)
+                part.copy_(left @ right)
+        return points * _start_scales(PLAIN_SCALES, len(points))[:, None]
+
     def jacobians(self, variables: Variables) -> Float[Tensor, "layers starts d d"]:
-        """Return J_l."""
+        """Return J_l; A_l in the plain model."""
         return self._blocks.jacobians(variables.blocks)
 
     def end_to_end(self, variables: Variables) -> Float[Tensor, "starts classes inputs"]:
@@ -137,11 +157,15 @@ class UnreducedObjective:
     def settled(self, points: Float[Tensor, "starts n"]) -> Float[Tensor, "starts n"]:
         """Return the points with what only rounding keeps from zero set to zero.
 
-        That is everything at a zero optimum, and the factors of blocks with ``||J_l||_F`` below the resolution of
-        ``I + J_l``, as below the threshold of the nuclear model. Free blocks stay: their size means something.
+        That is everything at a zero optimum; the factors of blocks with ``||J_l||_F`` below the resolution of ``I +
+        J_l``, as below the threshold of the nuclear model; and in the kinetic model what a block would do to directions
+        without inputs, which neither loss nor penalty see. Free blocks stay: their size means something.
         """
         variables = self.split(points)
-        if self._blocks.matrices > 1:
+        if self._transport is not None:
+            blocks = self._without_idle_parts(variables, self._transport)
+            points = self.join(Variables(blocks, variables.head, variables.embedding))
+        elif self._blocks.matrices > 1:
             norms = torch.linalg.matrix_norm(self.jacobians(variables))
             lost = norms <= torch.finfo(torch.float64).eps
             blocks = variables.blocks.masked_fill(lost[:, :, None, None], 0.0)
@@ -149,21 +173,49 @@ class UnreducedObjective:
         zero = self(points).scale <= ZERO_SCALE
         return points.masked_fill(zero[:, None], 0.0)
 
+    def positive_branch(self, jacobians: Float[Tensor, "layers d d"]) -> bool | None:
+        """Whether the closed forms' branch is that of these blocks; None in the plain model, which has no branches."""
+        if not self._skip:
+            return None
+        if self._transport is not None:
+            return bool(torch.linalg.eigvals(jacobians).real.min() > -1.0)
+        return bool(torch.linalg.eigvalsh((jacobians + jacobians.mT) / 2).min() > -1.0)
+
+    def _without_idle_parts(self, variables: Variables, transport: TransportCost) -> Tensor:
+        """Return J_l without what it does where no input enters block l: the smallest of its equivalents."""
+        jacobians = self.jacobians(variables)
+        left, sizes, _ = torch.linalg.svd(transport.states(jacobians, variables.embedding), full_matrices=False)
+        used = left * (sizes > IDLE * sizes[..., :1])[..., None, :]
+        kept: Tensor = jacobians @ used @ used.mT
+        return kept[None]
+
     def __call__(self, points: Float[Tensor, "starts n"]) -> Evaluation:
         """Evaluate F, its gradient, and the scale ``||grad ell|| + ||grad decay||``."""
         state = self._pass(points)
         gradient = self._loss_gradient(state)
         decay_gradient = self._decay * points
+        value = state.loss + 0.5 * dot(decay_gradient, points)
+        if state.transport is not None:
+            value += state.transport.value
+            self._add(decay_gradient, state.transport.jacobian_gradient, state.transport.embedding_gradient)
         norm = torch.linalg.vector_norm
         scale = norm(gradient, dim=1) + norm(decay_gradient, dim=1)
-        value = state.loss + 0.5 * dot(decay_gradient, points)
         return Evaluation(value, gradient.add_(decay_gradient), scale)
 
     def hessian(self, points: Float[Tensor, "starts n"]) -> Callable[[Tensor], Tensor]:
         """Linearise the gradient once at `points`; return the map from vectors to Hessian-vector products."""
         state = self._pass(points)
         loss_hessian = self._loss.hessian(state.logits)
-        return lambda vectors: self._tangent(state, loss_hessian, self.split(vectors)) + self._decay * vectors
+
+        def product(vectors: Tensor) -> Tensor:
+            change = self.split(vectors)
+            result = self._tangent(state, loss_hessian, change).add_(self._decay * vectors)
+            if self._transport is not None and state.transport is not None:
+                blocks = self.jacobians(state.variables), self.jacobians(change)
+                self._add(result, *self._transport.tangent(state.transport, *blocks, change.embedding))
+            return result
+
+        return product
 
     def _pass(self, points: Tensor) -> _Pass:
         variables = self.split(points)
@@ -178,10 +230,21 @@ class UnreducedObjective:
         prefixes[0] = map_gradient if embedding is None else map_gradient @ embedding.mT
         _chain(prefixes.unbind(), maps.mT.unbind())
         jacobian_gradient = suffixes[1:].mT @ prefixes[:-1]
-        return _Pass(variables, maps, suffixes, prefixes, logits, map_gradient, jacobian_gradient, loss)
+        transport = None
+        if self._transport is not None:
+            transport = self._transport.evaluate(self.jacobians(variables), embedding)
+        return _Pass(variables, maps, suffixes, prefixes, logits, map_gradient, jacobian_gradient, loss, transport)
 
     def _maps(self, variables: Variables) -> Tensor:
-        return self.jacobians(variables) + self._identity
+        jacobians = self.jacobians(variables)
+        return jacobians + self._identity if self._skip else jacobians
+
+    def _add(self, points: Tensor, jacobians: Tensor, embedding: Tensor | None) -> None:
+        """Add gradients in J_l and E to flat points, in place."""
+        parts = self.split(points)
+        parts.blocks[0].add_(jacobians)
+        if parts.embedding is not None and embedding is not None:
+            parts.embedding.add_(embedding)
 
     def _suffixes(self, maps: Tensor, head: Tensor) -> Tensor:
         suffixes = head.new_empty(self.depth + 1, *head.shape)
@@ -231,23 +294,6 @@ def _chain(states: Sequence[Tensor], maps: Sequence[Tensor], sources: Sequence[T
             torch.baddbmm(sources[layer], states[layer], matrix, out=states[layer + 1])
 
 
-def _collapsed_loss(problem: Problem, device: torch.device) -> tuple[Tensor, LogitLoss]:
-    """Return the inputs [n, d_in] and the loss on their logits; n < N where the loss allows it."""
-
-    def tensor(array: np.ndarray) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array)).to(device)
-
-    if problem.loss == "logistic":
-        return tensor(problem.inputs), Logistic(tensor(problem.targets.astype(np.float64)[None]))
-    if problem.targets.ndim == 1:
-        one_hot = problem.targets[:, None] == np.arange(problem.classes)
-        if problem.loss == "cross-entropy":
-            return tensor(problem.inputs), CrossEntropy(tensor(one_hot.T))
-        targets = one_hot.astype(np.float64)
-    else:
-        targets = problem.targets.astype(np.float64)
-    # X = Q R: ||X M^T - Y||^2 = ||R M^T - Q^T Y||^2 + ||Y - Q Q^T Y||^2, and R has at most d_in rows.
-    basis, inputs = np.linalg.qr(problem.inputs)
-    reached = basis.T @ targets
-    constant = float(np.square(targets - basis @ reached).sum()) / (2 * problem.samples)
-    return tensor(inputs), Squared(tensor(reached.T), problem.samples, constant)
+def _start_scales(scales: Sequence[float], count: int) -> Tensor:
+    """Return the scales of so many starts, in turn."""
+    return torch.tensor([scales[start % len(scales)] for start in range(count)], dtype=torch.float64)

@@ -19,15 +19,18 @@ class Certificate:
     critical
         The relative gradient is at most the tolerance: S1 applies.
     positive_branch
-        The symmetric part of every I + J_l is positive definite: S1(d) applies.
+        The closed forms apply. Frobenius and nuclear models: the symmetric part of every I + J_l is positive definite
+        (S1(d), S6); kinetic: the eigenvalues of every I + J_l have positive real parts (S7). None in the plain model,
+        where every critical point is balanced (S8).
     smallest_hessian_eigenvalue
         Over all the unreduced variables; None unless asked for, NaN where the Lanczos iteration did not converge.
-        Negative: a strict saddle. About 0 where a gauge freedom (the factors of the nuclear model, an embedding) leaves
-        flat directions; at least the smallest decay would be a strictly convex bowl.
+        Negative: a strict saddle. About 0 where a gauge freedom (the factors of the nuclear model, an embedding, the
+        layers of the plain model, directions without inputs in the kinetic one) leaves flat directions; at least the
+        smallest decay would be a strictly convex bowl.
     """
 
     critical: bool
-    positive_branch: bool
+    positive_branch: bool | None
     smallest_hessian_eigenvalue: float | None = None
 
 
@@ -40,7 +43,7 @@ class Optimum:
     objective
         F at the winner.
     jacobians : array [L, d, d]
-        J_l.
+        J_l; A_l in the plain model. In the kinetic model the least ones, zero on directions without inputs.
     head : array [C, d]
         W.
     embedding : array [d, d_in] or None
@@ -48,7 +51,7 @@ class Optimum:
     factors : (array [L, d, d], array [L, d, d]) or None
         A' and B of the nuclear model, J_l = B_l A'_l.
     end_to_end : array [C, d_in]
-        W (I + J_L) .. (I + J_1) [E]; M of THEORY.md where there is no embedding.
+        W (I + J_L) .. (I + J_1) [E], plain model W A_L .. A_1 [E]; M of THEORY.md where there is no embedding.
     gradient_norm
         ``||grad F|| / (||grad ell|| + ||grad decay||)``; where that sum is at most 1e-14 (a zero optimum) ||grad F||.
     converged

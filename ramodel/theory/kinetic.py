@@ -13,6 +13,9 @@ from ramodel.theory.transport import checked_second_moment, whitening
 
 __all__ = ["KineticModel"]
 
+UNUSED = 1e-7
+"""Relative size below which singular values of a head count as zero where only that decides: with an embedding."""
+
 
 class KineticModel(ResidualModel):
     """Transport cost: F = loss + (lam_W/2) ||W||^2 + (lam_J/2) sum_l mean ||h_l - h_{l-1}||^2 over the inputs.
@@ -522,7 +525,8 @@ class KineticModel(ResidualModel):
         weights = finite_array("head", head, shape=(None, None))
         if second_moment is None:
             _, w, right = np.linalg.svd(weights, full_matrices=False)
-            w[w <= max(weights.shape) * np.finfo(np.float64).eps * w[0]] = 0.0
+            if self.embedding_decay is not None:
+                w[w <= UNUSED * w[0]] = 0.0
             return right.T, np.asarray(self.from_head(w)) * self.depth, right
         root, inverse_root = whitening(checked_second_moment(second_moment, weights.shape[1]))
         _, w, whitened = np.linalg.svd(weights @ inverse_root.T, full_matrices=False)

@@ -23,8 +23,8 @@ class ResidualModel(ABC):
     """A deep linear network whose optimum is known in closed form, one singular value at a time.
 
     A model is a depth and its decays. Its layers are h_l = A_l h_{l-1} with A_l = I + J_l; in the plain model, which
-    has no skip, J_l stands for A_l itself. Throughout, m is a singular value of the end-to-end map M, s one of a Jacobian
-    J_l (of the first, J_1, where they differ by layer: `layer_profile` has all) and w one of the head; none has a unit.
+    has no skip, J_l stands for A_l itself. Throughout, m is a singular value of the end-to-end map M, s one of the
+    Jacobian J_l (of J_1 where they differ by layer: `layer_profile` has all) and w one of the head; none has a unit.
     Methods that take an array accept any shape, work elementwise and return float64 of that shape (a NumPy scalar for a
     number). "Condition number" is of the result in its argument, relative to relative; errors stay within a few
     rounding errors times that.

@@ -93,7 +93,7 @@ def whitening(second_moment: Array) -> tuple[Array, Array]:
 
 
 def checked_second_moment(value: ArrayLike, width: int) -> Array:
-    """Return a second moment of inputs, made exactly symmetric; refuse what is not so, or has eigenvalues below zero."""
+    """Return a second moment of inputs, made exactly symmetric; refuse what is far from that or not semidefinite."""
     sigma = finite_array("second_moment", value, shape=(width, width))
     rounding = 1e3 * width * np.finfo(np.float64).eps * float(np.abs(sigma).max())
     asymmetry = float(np.abs(sigma - sigma.T).max())

@@ -13,7 +13,10 @@ def objective(model, loss, inputs, targets, decays, variables):
     for x, y in zip(inputs, targets, strict=True):
         h = x if embedding is None else embedding @ x
         for block in blocks:
-            h = h + (block @ h if model == "frobenius" else block[1] @ (block[0] @ h))
+            step = block[1] @ (block[0] @ h) if model == "nuclear" else block @ h
+            if model == "kinetic":
+                total = total + jacobian_decay / 2 * (step**2).sum()
+            h = step if model == "plain" else h + step
         z = head @ h
         if loss == "squared":
             goal = y if y.ndim else torch.eye(classes, dtype=z.dtype)[int(y)]
@@ -23,8 +26,8 @@ def objective(model, loss, inputs, targets, decays, variables):
         else:
             total = total + torch.log(1 + torch.exp(-y * z[0]))
     total = total / len(inputs) + head_decay / 2 * (head**2).sum()
-    for block in blocks:
-        for matrix in [block] if model == "frobenius" else block:
+    for block in blocks if model != "kinetic" else []:
+        for matrix in block if model == "nuclear" else [block]:
             total = total + jacobian_decay / 2 * (matrix**2).sum()
     if embedding is not None:
         total = total + embedding_decay / 2 * (embedding**2).sum()
@@ -36,7 +39,7 @@ def flat_objective(problem):
     inputs, targets = torch.tensor(problem.inputs), torch.tensor(problem.targets)
     decays = (problem.jacobian_decay, problem.head_decay, problem.embedding_decay)
     d, L, C = problem.width, problem.depth, problem.classes
-    matrices = 1 if problem.model == "frobenius" else 2
+    matrices = 2 if problem.model == "nuclear" else 1
 
     def value(flat):
         position = 0
