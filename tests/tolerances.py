@@ -43,3 +43,7 @@ FLAT_EIGENVALUE = 1e-10
 
 PRINTED = 2e-8
 """Relative: objectives that THEORY.md (S10) prints with eight to eleven digits."""
+
+STIFF = 1e-4
+"""Relative: small Hessian eigenvalues against their limit of vanishing decay (S12), at decays of 1e-6 where the loss
+curves with order one; Hessians of that size leave 1e-10 of their rounding over the decay."""

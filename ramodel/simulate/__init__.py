@@ -1,7 +1,7 @@
 """The optimiser of the provable model, which does not know the closed forms."""
 
 from ramodel.problem import Problem, random_problem
-from ramodel.simulate.gradient_flow import GradientFlow, gradient_flow
+from ramodel.simulate.flow import GradientFlow, gradient_flow
 from ramodel.simulate.minimiser import minimise
 from ramodel.simulate.objective import UnreducedObjective
 from ramodel.simulate.optimum import Certificate, Optimum

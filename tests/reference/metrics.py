@@ -56,6 +56,19 @@ def alignment_grid(left, jacobians, right):
     return grid
 
 
+def coupling_error(first, second, rank):
+    """m_K of the first Jacobian in the frames of the second, entry by entry."""
+    columns, _, rows = np.linalg.svd(second)
+    values = np.linalg.svd(first, compute_uv=False)
+    departure = size = 0.0
+    for i in range(rank):
+        size += values[i] ** 2
+        for j in range(rank):
+            entry = columns[:, i] @ first @ rows[j]
+            departure += (entry - (values[i] if i == j else 0.0)) ** 2
+    return math.sqrt(departure / size)
+
+
 def subspace_affinity_score(first, second):
     """Mean squared cosine of the principal angles, from the singular values of the overlap."""
     cosines = np.linalg.svd(first @ second.T, compute_uv=False)

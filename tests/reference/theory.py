@@ -3,6 +3,7 @@
 Nothing is taken from the formulas of ramodel but the problem itself. Imports nothing of ramodel.
 """
 
+import itertools
 import math
 
 import mpmath
@@ -128,3 +129,42 @@ def block_gradients(blocks, head, head_decay):
             for layer in range(len(blocks))
         ]
     )
+
+
+def gain_moments(s, depth, keep, rescaled):
+    """Mean and variance of the gain over all 2^L patterns of kept blocks, at 50 digits."""
+    with mpmath.workdps(DIGITS):
+        s, keep = mpmath.mpf(s), mpmath.mpf(keep)
+        kept = s / keep if rescaled else s
+        patterns = []
+        for pattern in itertools.product((0, 1), repeat=depth):
+            probability = gain = mpmath.mpf(1)
+            for bit in pattern:
+                probability *= keep if bit else 1 - keep
+                gain *= 1 + bit * kept
+            patterns.append((probability, gain))
+        mean = mpmath.fsum(probability * gain for probability, gain in patterns)
+        return mean, mpmath.fsum(probability * (gain - mean) ** 2 for probability, gain in patterns)
+
+
+def flow_velocity(blocks, head, inputs, targets, jacobian_decay, head_decay):
+    """Minus the gradients of (1/2N) ||X M^T - Y||^2 + decay by each J_l and by W, each entry by a complex step."""
+
+    def objective(blocks, head):
+        residual = inputs @ (head @ collapsed(blocks)).T - targets
+        return (
+            (residual**2).sum() / (2 * len(inputs))
+            + jacobian_decay / 2 * (blocks**2).sum()
+            + head_decay / 2 * (head**2).sum()
+        )
+
+    step = 1e-30
+    velocities = []
+    for which, variable in enumerate((blocks, head)):
+        velocity = np.empty_like(variable)
+        for index in np.ndindex(variable.shape):
+            moved = [blocks.astype(complex), head.astype(complex)]
+            moved[which][index] += 1j * step
+            velocity[index] = -objective(*moved).imag / step
+        velocities.append(velocity)
+    return velocities
