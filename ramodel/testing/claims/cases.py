@@ -32,6 +32,7 @@ __all__ = [
     "product",
     "relative",
     "relative_gradient",
+    "unreduced_gradient",
     "unreduced_value",
 ]
 
@@ -90,7 +91,7 @@ def gaussian(seed: int, *shape: int) -> Array:
     return np.random.default_rng(seed).standard_normal(shape)
 
 
-def blocks_with(s: Sequence[float], width: int, depth: int, seed: int) -> tuple[Array, Array]:
+def blocks_with(s: Sequence[float] | Array, width: int, depth: int, seed: int) -> tuple[Array, Array]:
     """Return L equal symmetric blocks [L, d, d] with these eigenvalues, the rest 0, and their vectors as columns."""
     vectors = haar_matrix(width, seed)[:, : len(s)]
     jacobian = (vectors * np.asarray(s)) @ vectors.T
@@ -118,19 +119,28 @@ def critical_problem(point: CriticalPoint, seed: int) -> Problem:
 
 def relative_gradient(problem: Problem, jacobians: Array, head: Array, embedding: Array | None = None) -> float:
     """Return ``||grad F|| / (||grad ell|| + ||grad decay||)`` at a point of the unreduced problem."""
-    return float(_evaluated(problem, jacobians, head, embedding).relative_gradient())
+    return float(_evaluated(problem, jacobians, head, embedding)[1].relative_gradient())
 
 
 def unreduced_value(problem: Problem, jacobians: Array, head: Array) -> float:
     """Return F at a point of the unreduced problem."""
-    return float(_evaluated(problem, jacobians, head, None).value)
+    return float(_evaluated(problem, jacobians, head, None)[1].value)
 
 
-def _evaluated(problem: Problem, jacobians: Array, head: Array, embedding: Array | None) -> Evaluation:
+def unreduced_gradient(problem: Problem, jacobians: Array, head: Array) -> tuple[Array, Array]:
+    """Return dF/dJ_l [L, d, d] and dF/dW [C, d] at a point of the unreduced problem."""
+    objective, evaluation = _evaluated(problem, jacobians, head, None)
+    parts = objective.split(evaluation.gradient)
+    return parts.blocks[0, :, 0].numpy(), parts.head[0].numpy()
+
+
+def _evaluated(
+    problem: Problem, jacobians: Array, head: Array, embedding: Array | None
+) -> tuple[UnreducedObjective, Evaluation]:
     objective = UnreducedObjective(problem, torch.device("cpu"))
     variables = Variables(
         blocks=torch.tensor(jacobians)[None, :, None],
         head=torch.tensor(head)[None],
         embedding=None if embedding is None else torch.tensor(embedding)[None],
     )
-    return objective(objective.join(variables))
+    return objective, objective(objective.join(variables))

@@ -26,7 +26,7 @@ class Claim:
     sentence
         What is claimed, in one line.
     cases
-        Strategy of each number of a case.
+        Strategy of cases, dictionaries of the arguments of `departure`.
     departure
         ``departure(**case)`` is 0 where the claim holds exactly; it measures by a road other than the formula claimed.
     tolerance, reason
@@ -40,8 +40,8 @@ class Claim:
 
     Examples
     --------
-    >>> claim = Claim(statement="S2", name="square", sentence="(1 + s)^2 = 1 + 2 s + s^2", cases={"s": st.floats(0, 1)},
-    ...               departure=lambda s, twice=2.0: abs((1 + s) ** 2 - (1 + twice * s + s**2)), tolerance=1e-12,
+    >>> claim = Claim(statement="S2", name="square", sentence="(1 + s)^2 = 1 + 2 s + s^2",
+    ...               cases=st.fixed_dictionaries({"s": st.floats(0, 1)}), departure=lambda s, twice=2.0: abs((1 + s) ** 2 - (1 + twice * s + s**2)), tolerance=1e-12,
     ...               reason="rounding", slip={"twice": 1.0}, mistake="s in place of 2 s")
     >>> claim.check(s=0.5)
     >>> claim.check_spoilt(s=0.5)
@@ -53,7 +53,7 @@ class Claim:
     statement: str
     name: str
     sentence: str
-    cases: Mapping[str, st.SearchStrategy[Any]]
+    cases: st.SearchStrategy[Mapping[str, Any]]
     departure: Callable[..., float]
     tolerance: float
     reason: str

@@ -77,7 +77,7 @@ def descent(*, theta: float, seed: int, rise: float = -1.0, **numbers: Any) -> f
     change = 0.5 * (after - before)
     claimed = rise * numbers["jacobian_decay"] * path.s * (1.0 - np.cos(theta))
     ends = [head @ product(blocks) for blocks, head in (start, end)]
-    return max(abs(change - claimed) / before, relative(ends[1], point.end_to_end))
+    return max(float(abs(change - claimed) / before), relative(ends[1], point.end_to_end))
 
 
 def off_branch(*, least: float = 0.0, **numbers: Any) -> float:

@@ -1,6 +1,7 @@
 """Statements S2, S3, S4, S18: the closed forms of the Frobenius model against products of matrices."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
@@ -85,15 +86,14 @@ def attained(
     """Return the departure of the decay of a critical point on the branch from the cost of its end-to-end map."""
     point = critical_point(depth=depth, jacobian_decay=jacobian_decay, head_decay=head_decay, s=s, seed=seed)
     m = np.linalg.svd(point.head @ product(point.jacobians), compute_uv=False)
-    s_of_m = point.model.from_head(np.linalg.svd(point.head, compute_uv=False))
     model = FrobeniusModel(depth, jacobian_decay, head_decay)
-    claimed = float(np.sum(model.cost(m))) + excess * jacobian_decay * float(np.sum(s_of_m**2))
+    claimed = np.sum(model.cost(m) + excess * jacobian_decay * model.jacobian_singular_value(m) ** 2)
     return relative(2.0 * point.decay, claimed)
 
 
-def descent_balance(*, shift: float = 0.0, **numbers: object) -> float:
+def descent_balance(*, shift: float = 0.0, **numbers: Any) -> float:
     """Return the error of the leading s predicted from the end-to-end map where a descent ends."""
-    problem, found = optimum("frobenius", **numbers)  # type: ignore[arg-type]
+    problem, found = optimum("frobenius", **numbers)
     model = FrobeniusModel(problem.depth + shift, problem.jacobian_decay, problem.head_decay)
     largest = np.linalg.svd(found.jacobians, compute_uv=False)[:, 0]
     predicted = float(model.jacobian_singular_value(np.linalg.norm(found.end_to_end, ord=2)))

@@ -76,7 +76,7 @@ def independent(*, width: int, count: int, seed: int, without_rest: bool = False
     top = np.diag(values[:k])
     squares = np.linalg.norm(coordinates[:, :k, :k] - top, axis=(1, 2)) ** 2 / np.sum(top**2)
     level = 1.0 if without_rest else float(independent_coupling_error(values, k, width)) ** 2
-    return abs(float(squares.mean()) - level) / (float(squares.std()) / np.sqrt(DRAWS) + 1e-12)
+    return float(abs(squares.mean() - level) / (squares.std() / np.sqrt(DRAWS) + 1e-12))
 
 
 def _measured(width: int, noise: float, seed: int) -> tuple[Array, Array, float]:

@@ -9,7 +9,6 @@ from ramodel.problem import Model, random_problem
 from ramodel.testing.claims.cases import (
     DECAYS,
     DESCENT_SHARE,
-    Array,
     descents,
     gaussian,
     optimum,
@@ -60,7 +59,7 @@ def common_frame(*, width: int, seed: int, power: float = 1.0) -> float:
     rotations = haar_rotations(DRAWS, width, seed)
     squares = rotations[:, 0, 0] ** 2
     error = float(squares.std()) / np.sqrt(DRAWS) + 1e-12
-    return abs(float(squares.mean()) - expected_squared_cosine(width) ** power) / error
+    return float(abs(squares.mean() - expected_squared_cosine(width) ** power) / error
 
 
 def neighbours(*, same_side: bool = False, **numbers: Any) -> float:
@@ -76,7 +75,7 @@ def shared_size(*, shift: float = 0.0, **numbers: Any) -> float:
     """Return the departure of the largest singular value of the A_l from (m sqrt(lam_W/lam_A))^(1/(L+1))."""
     problem, found = optimum("plain", **numbers)
     model = PlainModel(problem.depth + shift, problem.jacobian_decay, problem.head_decay)
-    largest: Array = np.linalg.svd(found.jacobians, compute_uv=False)[:, 0]
+    largest = np.linalg.svd(found.jacobians, compute_uv=False)[:, 0]
     m = float(np.linalg.norm(found.end_to_end, ord=2))
     if m < 1e-8:  # everything collapsed to zero
         return float(largest.max()) * 1e-3

@@ -64,7 +64,7 @@ def gradient_norms(*, s: Sequence[float], spare: int, depth: int, seed: int, par
     for norms, bounds in ((backward, gradient_ratio_bounds(shrunk)), (forward, state_ratio_bounds(shrunk))):
         ratios = norms[1:] / norms[:-1]
         departures += [float(bounds[0]) - ratios.min(), ratios.max() - float(bounds[1])]
-    return max(*departures, 0.0)
+    return float(max(*departures, 0.0))
 
 
 def logarithmic(*, depth: float, jacobian_decay: float, head_decay: float, m: float, part: float = 1.0) -> float:
