@@ -40,14 +40,14 @@ class Claim:
 
     Examples
     --------
-    >>> claim = Claim(statement="S2", name="square", sentence="(1 + s)^2 = 1 + 2 s + s^2",
-    ...               cases=st.fixed_dictionaries({"s": st.floats(0, 1)}), departure=lambda s, twice=2.0: abs((1 + s) ** 2 - (1 + twice * s + s**2)), tolerance=1e-12,
-    ...               reason="rounding", slip={"twice": 1.0}, mistake="s in place of 2 s")
+    >>> claim = Claim(statement="S2", name="square", sentence="(1 + s)^2 = 1 + 2 s + s^2", tolerance=1e-12,
+    ...               departure=lambda s, twice=2.0: abs((1 + s) ** 2 - (1 + twice * s + s**2)), reason="rounding",
+    ...               cases=st.fixed_dictionaries({"s": st.floats(0, 1)}), slip={"twice": 1.0}, mistake="s, not 2 s")
     >>> claim.check(s=0.5)
     >>> claim.check_spoilt(s=0.5)
     Traceback (most recent call last):
     ...
-    AssertionError: S2 square, spoilt (s in place of 2 s): departure 0.5, allowed 1e-12.
+    AssertionError: S2 square, spoilt (s, not 2 s): departure 0.5, allowed 1e-12.
     """
 
     statement: str

@@ -59,7 +59,7 @@ def common_frame(*, width: int, seed: int, power: float = 1.0) -> float:
     rotations = haar_rotations(DRAWS, width, seed)
     squares = rotations[:, 0, 0] ** 2
     error = float(squares.std()) / np.sqrt(DRAWS) + 1e-12
-    return float(abs(squares.mean() - expected_squared_cosine(width) ** power) / error
+    return float(abs(squares.mean() - expected_squared_cosine(width) ** power) / error)
 
 
 def neighbours(*, same_side: bool = False, **numbers: Any) -> float:
