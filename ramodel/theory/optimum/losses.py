@@ -25,6 +25,9 @@ class MapLoss(ABC):
     width: int
     """r, columns of M."""
 
+    readout: Array
+    """A plain map [C, r] that tells the targets: the ridge regression on them, where descents can start from."""
+
     @abstractmethod
     def evaluate(self, maps: Array) -> tuple[Array, Array, Kept]:
         """Return values [B], gradients [B, C, r] and what `hessian_product` needs."""
@@ -51,6 +54,7 @@ class SquaredLoss(MapLoss):
         self._cross = targets.T @ inputs / len(inputs)
         self.regression = np.linalg.lstsq(inputs, targets, rcond=None)[0].T
         """The map of least loss, [C, r]."""
+        self.readout = self.regression
         self._least = float(np.square(inputs @ self.regression.T - targets).sum()) / (2.0 * len(inputs))
 
     def evaluate(self, maps: Array) -> tuple[Array, Array, Kept]:
@@ -82,6 +86,8 @@ class CrossEntropyLoss(MapLoss):
     def __init__(self, inputs: Array | None, labels: NDArray[np.int64], classes: int) -> None:
         self.classes, self.width = classes, len(labels) if inputs is None else inputs.shape[1]
         self._inputs, self._labels, self._samples = inputs, labels, np.arange(len(labels))
+        one_hot = (labels[:, np.newaxis] == np.arange(classes)) - 1.0 / classes
+        self.readout = one_hot.T if inputs is None else _ridge_regression(inputs, one_hot)
 
     def evaluate(self, maps: Array) -> tuple[Array, Array, Kept]:
         """Return values [B], gradients [B, C, r], and all probabilities with those of the wrong classes alone."""
@@ -140,6 +146,7 @@ class LogisticLoss(MapLoss):
     def __init__(self, inputs: Array, signs: Array) -> None:
         self.width = inputs.shape[1]
         self._signed = inputs * signs[:, np.newaxis]
+        self.readout = _ridge_regression(inputs, signs[:, np.newaxis])
 
     def evaluate(self, maps: Array) -> tuple[Array, Array, Kept]:
         """Return values [B], gradients [B, 1, r] and the second derivatives in the logits [B, 1, N]."""
@@ -153,3 +160,11 @@ class LogisticLoss(MapLoss):
         """Return the change of the gradient."""
         product: Array = (kept[0] * (change @ self._signed.T)) @ self._signed
         return product
+
+
+def _ridge_regression(inputs: Array, targets: Array) -> Array:
+    """Return the map [C, r] of least squares with a ridge of the mean variance of the inputs (1 where that is 0)."""
+    moment = inputs.T @ inputs
+    ridge = np.trace(moment) / len(moment) or 1.0
+    regression: Array = np.linalg.solve(moment + ridge * np.eye(len(moment)), inputs.T @ targets).T
+    return regression

@@ -62,6 +62,12 @@ class SpectralPenalty:
             return cls(kind, depth, block, head)
         return cls(kind, 0.5 * depth, block, np.array([[model.jacobian_decay / model.unit] for model in models]))
 
+    @classmethod
+    def ridge(cls, decay: float) -> "SpectralPenalty":
+        """Return (decay/2) ||M||_F^2."""
+        one = np.ones((1, 1))
+        return cls("ridge", one, one, decay * one)
+
     def rows(self, index: Array) -> "SpectralPenalty":
         """Keep the matrices in `index` only."""
         return SpectralPenalty(self.kind, self.depth[index], self.jacobian_decay[index], self.head_decay[index])
