@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ramodel import report as report
     from ramodel import simulate as simulate
     from ramodel import spectra as spectra
+    from ramodel import testing as testing
     from ramodel import theory as theory
     from ramodel.comparison import Comparison as Comparison
     from ramodel.nets import ResidualNetwork as ResidualNetwork
@@ -52,7 +53,7 @@ _HOMES = {
     "statement": "ramodel.statements",
 }
 
-_PACKAGES = ("experiments", "metrics", "nets", "optimise", "report", "simulate", "spectra", "theory")
+_PACKAGES = ("experiments", "metrics", "nets", "optimise", "report", "simulate", "spectra", "testing", "theory")
 
 __all__ = ["__version__", *sorted(_HOMES), *_PACKAGES]
 

@@ -23,6 +23,7 @@ COMMANDS = {
     "measure": "singular values and RA1-RA4 of a saved network",
     "figures": "draw the figures from a run of `reproduce`",
     "prove": "prove statements by machine",
+    "test-claims": "try the statements on made-up cases and look for counterexamples",
     "statements": "list the statements S1-S19 and RA1-RA4, what they claim and what backs them",
     "cite": "print BibTeX entries: the project's own and those a statement rests on",
 }

@@ -21,7 +21,8 @@ HEAVY = ("numpy", "torch", "scipy", "xarray", "matplotlib", "sympy", "tyro")
 
 
 def command_class(name):
-    return getattr(importlib.import_module(f"ramodel.cli.{name}"), name.capitalize())
+    module = {"test-claims": "claims"}.get(name, name)
+    return getattr(importlib.import_module(f"ramodel.cli.{module}"), module.capitalize())
 
 
 @pytest.mark.parametrize("words", [[], ["--help"], ["-h"], ["help"]], ids=str)

@@ -44,7 +44,7 @@ DECAYS = powers_of_ten(-2, 0)
 SIZES = powers_of_ten(-1, 0.5)
 """Singular values of blocks, 0.1 to 3.2."""
 
-DESCENT_SHARE = 0.03
+DESCENT_SHARE = 0.1
 """Share of the examples that descend to an optimum: each takes as long as hundreds of others."""
 
 DESCENT_SECONDS = 20.0
