@@ -11,6 +11,7 @@ from ramodel.problem import Problem
 from ramodel.theory.kinetic import KineticModel
 from ramodel.theory.model import Array, ResidualModel
 from ramodel.theory.optimum.reduction import loss_of_map
+from ramodel.theory.transport import equal_step_jacobians, equal_steps_exist
 
 __all__ = ["Network", "Solution", "aligned_network", "coloured_kinetic_network"]
 
@@ -202,10 +203,10 @@ def aligned_network(model: ResidualModel, end_to_end: Array, width: int) -> Netw
     return np.broadcast_to(block, (len(profile), width, width)), head, embedding, True
 
 
-def coloured_kinetic_network(model: KineticModel, head: Array, displacement: Array, basis: Array) -> Network:
+def coloured_kinetic_network(depth: int, head: Array, displacement: Array, basis: Array) -> Network:
     """Return the network of W [C, r] and P - I [r, r], in the basis [d, r] of the inputs' span (statement S7)."""
     width = len(basis)
     product = np.eye(width) + basis @ displacement @ basis.T
-    if not model.is_feasible(product):
-        return np.full((int(model.depth), width, width), np.nan), head @ basis.T, None, False
-    return model.jacobians_from_product(product), head @ basis.T, None, True
+    if not equal_steps_exist(product, depth):
+        return np.full((depth, width, width), np.nan), head @ basis.T, None, False
+    return equal_step_jacobians(product, depth), head @ basis.T, None, True

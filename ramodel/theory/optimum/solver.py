@@ -8,13 +8,12 @@ from numpy.typing import ArrayLike
 from ramodel.checks import LARGEST_SEED, finite_array, integer, positive
 from ramodel.problem import Problem
 from ramodel.progress import Progress, progress_bar
-from ramodel.theory.kinetic import KineticModel
 from ramodel.theory.model import Array
 from ramodel.theory.optimum.closed import shrink
 from ramodel.theory.optimum.losses import SquaredLoss
 from ramodel.theory.optimum.newton import Descent, descend
 from ramodel.theory.optimum.objective import KineticObjective, Objective
-from ramodel.theory.optimum.reduction import Reduction, is_white, model_of
+from ramodel.theory.optimum.reduction import Reduction, is_white
 from ramodel.theory.optimum.solution import Network, Solution, aligned_network, coloured_kinetic_network
 from ramodel.theory.optimum.starts import starting_maps, truncations
 
@@ -176,10 +175,10 @@ def _network(problem: Problem, reduction: Reduction, point: Array) -> tuple[Arra
     end_to_end = reduction.objective.maps(point)[0] / reduction.whitening @ reduction.basis.T
     if reduction.model is not None:
         return end_to_end, aligned_network(reduction.model, end_to_end, problem.width)
-    model, objective = model_of(problem), reduction.objective
-    assert isinstance(model, KineticModel) and isinstance(objective, KineticObjective)
+    objective = reduction.objective
+    assert isinstance(objective, KineticObjective)
     head, displacement = (factor[0] for factor in objective.factors(point))
-    return end_to_end, coloured_kinetic_network(model, head, displacement / reduction.root, reduction.basis)
+    return end_to_end, coloured_kinetic_network(problem.depth, head, displacement / reduction.root, reduction.basis)
 
 
 def _descend(objective: Objective, points: Array, tolerance: float, max_iterations: int = 1000) -> Descent:
