@@ -112,7 +112,7 @@ class ResidualModel(ABC):
 
     @abstractmethod
     def _departures(self, blocks: Array, head: Array) -> Array:
-        """Relative departure [L] of each block from its balance with the head; see `balance_error`."""
+        """Return `balance_errors` of checked arrays."""
 
     def _embedding_gram(self, blocks: Array, head: Array) -> Array:
         """Matrix [d, d] that lam_E E E^T should equal."""
@@ -165,6 +165,23 @@ class ResidualModel(ABC):
             gram = self._embedding_gram(blocks, weights)
             errors = np.append(errors, relative_size(self.embedding_decay * (e @ e.T) - gram, gram))
         return float(errors.max())
+
+    def balance_errors(self, jacobians: ArrayLike, head: ArrayLike) -> Array:
+        """Relative departure of each block from its balance with the head, [L]: `balance_error`, layer by layer.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `balance_error`.
+
+        Examples
+        --------
+        >>> from ramodel.theory import FrobeniusModel
+        >>> FrobeniusModel(2, 1.0, 1.0).balance_errors([[[1.0]], [[2.0]]], [[2**0.5]]).round(12)
+        array([0., 2.])
+        """
+        blocks, weights, _ = self._checked_matrices(jacobians, head, None)
+        return self._departures(blocks, weights)
 
     def predicted_jacobian(self, head: ArrayLike) -> Array:
         """Jacobian of the first block, from a trained head W = U diag(w) V^T: V diag(from_head(w)) V^T (S1, S6, S7).
