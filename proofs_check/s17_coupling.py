@@ -116,8 +116,8 @@ BOUND = (
     ),
 )
 
-# --- Independent Haar frames ------------------------------------------------------------------------------------------
-# |U^T J V - S|^2 is quadratic in each frame, and Haar's law does not see a signed permutation g of the axes, so the mean
+# --- Independent Haar frames -----------------------------------------------------------------------------------------
+# |U^T J V - S|^2 is quadratic in each frame, and Haar's law does not see a signed permutation g of the axes: the mean
 # over all g U tells the mean over Haar frames.
 
 
