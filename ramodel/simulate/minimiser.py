@@ -10,11 +10,12 @@ from torch import Tensor
 
 from ramodel.checks import LARGEST_SEED, integer, positive, real
 from ramodel.optimise import Descent, minimise_lbfgs, polish
-from ramodel.problem import Problem
+from ramodel.problem import Problem, ProblemVariant
 from ramodel.progress import Progress, progress_bar
 from ramodel.simulate.hessian import smallest_eigenvalue
 from ramodel.simulate.objective import UnreducedObjective
 from ramodel.simulate.optimum import Certificate, Optimum
+from ramodel.simulate.variant import VariantObjective
 
 __all__ = ["minimise"]
 
@@ -27,7 +28,7 @@ BAR_STRIDE = 10  # iterations between two looks at the progress
 
 
 def minimise(
-    problem: Problem,
+    problem: Problem | ProblemVariant,
     *,
     starts: int = 4,
     seed: int = 0,
@@ -42,7 +43,7 @@ def minimise(
     Parameters
     ----------
     problem
-        See `Problem` and `random_problem`.
+        See `Problem` and `random_problem`; `ProblemVariant` for decays by layer, biases or a fixed head.
     starts
         Random starts, one tensor programme for all. A single start can stop in a worse critical point.
     seed
@@ -85,7 +86,7 @@ def minimise(
     for name in ("jacobian_decay", "head_decay", "embedding_decay"):
         if getattr(problem, name) == 0.0:
             raise ValueError(
-                f"{name} is 0.0; it must be greater than zero. Without it nothing has a minimum: see gradient_flow."
+                f"{name} is 0.0; it must be greater than zero. Without decay there is no minimum: see gradient_flow."
             )
     if problem.model == "kinetic" and problem.embedding_decay is not None and not problem.is_white:
         raise ValueError(
@@ -97,7 +98,7 @@ def minimise(
     if real("time_budget", time_budget) < 0.0:
         raise ValueError(f"time_budget is {time_budget}; it must not be negative (seconds).")
     begin = time.monotonic()
-    objective = UnreducedObjective(problem, _checked_device(device))
+    objective = _objective(problem, _checked_device(device))
     points = objective.random_points(count, integer("seed", seed, minimum=0, maximum=LARGEST_SEED))
     with progress_bar("minimising", -math.log10(tolerance), show=progress) as bar:
         callback = _decades(bar, tolerance)
@@ -131,6 +132,10 @@ def minimise(
     converged = gradient_norm <= tolerance
     variables = objective.split(point)
     jacobians = objective.jacobians(variables)[:, 0]
+    end_to_end = objective.end_to_end(variables)[0]
+    biases = head_bias = None
+    if isinstance(objective, VariantObjective):
+        variables, biases, head_bias = objective.plain_parts(variables)
     blocks = _array(variables.blocks[:, :, 0])
     return Optimum(
         objective=float(final.value),
@@ -138,7 +143,7 @@ def minimise(
         head=_array(variables.head[0]),
         embedding=None if variables.embedding is None else _array(variables.embedding[0]),
         factors=(blocks[0], blocks[1]) if len(blocks) == 2 else None,
-        end_to_end=_array(objective.end_to_end(variables)[0]),
+        end_to_end=_array(end_to_end),
         gradient_norm=gradient_norm,
         converged=converged,
         winner=winner,
@@ -150,6 +155,8 @@ def minimise(
             smallest_hessian_eigenvalue=smallest_eigenvalue(objective, point) if smallest_hessian_eigenvalue else None,
         ),
         seconds=time.monotonic() - begin,
+        biases=None if biases is None else _array(biases[:, 0]),
+        head_bias=None if head_bias is None else _array(head_bias[0]),
     )
 
 
