@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ramodel.checks import LARGEST_SEED, finite_array, integer, nonnegative, one_of
 
-__all__ = ["Loss", "Model", "Problem", "random_problem"]
+__all__ = ["Loss", "Model", "Problem", "ProblemVariant", "random_problem"]
 
 Model = Literal["frobenius", "nuclear", "kinetic", "plain"]
 Loss = Literal["squared", "cross-entropy", "logistic"]
@@ -135,6 +135,61 @@ class Problem:
         if self.loss == "logistic":
             return 1
         return int(self.targets.max()) + 1 if self.targets.ndim == 1 else self.targets.shape[1]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ProblemVariant:
+    """A problem with decays by layer, with biases, or with a head that is not trained: S1's extensions.
+
+    A type of its own, so that nothing takes it for the problem that it changes.
+
+    Parameters
+    ----------
+    problem
+        All the rest. Its `jacobian_decay` is not used where `layer_decays` are given.
+    layer_decays : array [L] or None
+        lam_l of every block, first block first. Not in the kinetic model.
+    bias_decay
+        lam_b of the biases b_l of the blocks, ``h_l = h_{l-1} + J_l h_{l-1} + b_l``, and of the head's: 0 for biases
+        that are not decayed, None for no biases. In the frobenius and nuclear models.
+    fixed_head : array [C, d] or None
+        W, where it is not trained; its decay then is a constant of F. Its bias, if any, is trained.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has the wrong kind, shape or range, or the model does not know it.
+
+    Examples
+    --------
+    >>> problem = random_problem(model="frobenius", classes=3, width=5, depth=2, samples=9, loss="squared",
+    ...                          jacobian_decay=0.01, head_decay=0.02, seed=0)
+    >>> ProblemVariant(problem=problem, layer_decays=[0.01, 0.02]).layer_decays
+    array([0.01, 0.02])
+    """
+
+    problem: Problem
+    layer_decays: NDArray[np.float64] | None = None
+    bias_decay: float | None = None
+    fixed_head: NDArray[np.float64] | None = None
+
+    def __post_init__(self) -> None:
+        """Check every argument and store it in its plain form."""
+        if not isinstance(self.problem, Problem):
+            raise TypeError(f"problem is {self.problem!r}; it must be a Problem, such as random_problem(...) makes.")
+        model = self.problem.model
+        if self.layer_decays is not None:
+            if model == "kinetic":
+                raise ValueError("layer_decays are given, but the model is 'kinetic'; its blocks share one decay.")
+            decays = finite_array("layer_decays", self.layer_decays, shape=(self.problem.depth,), minimum=0.0)
+            object.__setattr__(self, "layer_decays", decays)
+        if self.bias_decay is not None:
+            if model not in ("frobenius", "nuclear"):
+                raise ValueError(f"bias_decay is given, but the model is {model!r}; leave biases out of it.")
+            object.__setattr__(self, "bias_decay", nonnegative("bias_decay", self.bias_decay))
+        if self.fixed_head is not None:
+            head = finite_array("fixed_head", self.fixed_head, shape=(self.problem.classes, self.problem.width))
+            object.__setattr__(self, "fixed_head", head)
 
 
 def random_problem(

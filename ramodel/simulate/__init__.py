@@ -1,6 +1,6 @@
 """The optimiser of the provable model, which does not know the closed forms."""
 
-from ramodel.problem import Problem, random_problem
+from ramodel.problem import Problem, ProblemVariant, random_problem
 from ramodel.simulate.flow import GradientFlow, gradient_flow
 from ramodel.simulate.minimiser import minimise
 from ramodel.simulate.objective import UnreducedObjective
@@ -11,6 +11,7 @@ __all__ = [
     "GradientFlow",
     "Optimum",
     "Problem",
+    "ProblemVariant",
     "UnreducedObjective",
     "gradient_flow",
     "minimise",

@@ -9,6 +9,7 @@ from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 from torch import Tensor
 
 from ramodel.simulate.objective import UnreducedObjective
+from ramodel.simulate.variant import VariantObjective
 
 __all__ = ["smallest_eigenvalue"]
 
@@ -18,7 +19,7 @@ LANCZOS_RESTARTS = 100
 LANCZOS_TOLERANCE = 1e-8  # residual, relative to the largest eigenvalue; the eigenvalue itself is better
 
 
-def smallest_eigenvalue(objective: UnreducedObjective, point: Tensor) -> float:
+def smallest_eigenvalue(objective: UnreducedObjective | VariantObjective, point: Tensor) -> float:
     """Return the smallest Hessian eigenvalue at a flat `point` [1, n]; NaN where Lanczos did not converge.
 
     Up to `DENSE_SIZE` variables the Hessian is built by one batched product; beyond, restarted Lanczos (ARPACK) on

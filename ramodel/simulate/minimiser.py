@@ -81,18 +81,7 @@ def minimise(
     >>> optimum.converged, round(optimum.objective, 10)  # the value of S10
     (True, 0.0229782593)
     """
-    if not isinstance(problem, Problem):
-        raise TypeError(f"problem is {problem!r}; it must be a Problem, such as random_problem(...) makes.")
-    for name in ("jacobian_decay", "head_decay", "embedding_decay"):
-        if getattr(problem, name) == 0.0:
-            raise ValueError(
-                f"{name} is 0.0; it must be greater than zero. Without decay there is no minimum: see gradient_flow."
-            )
-    if problem.model == "kinetic" and problem.embedding_decay is not None and not problem.is_white:
-        raise ValueError(
-            f"embedding_decay is {problem.embedding_decay}; a kinetic model with an embedding has a minimum for white "
-            "inputs only (else its blocks grow without end): whiten them, or leave embedding_decay out."
-        )
+    data = _data_with_minimum(problem)
     count = integer("starts", starts)
     positive("tolerance", tolerance)
     if real("time_budget", time_budget) < 0.0:
@@ -127,7 +116,7 @@ def minimise(
     if not (math.isfinite(gradient_norm) and math.isfinite(float(final.value))):
         raise FloatingPointError(
             f"objective {float(final.value)} with relative gradient {gradient_norm}: the numbers left float64. "
-            f"inputs reach {np.abs(problem.inputs).max():g}; scale them to the order of one."
+            f"inputs reach {np.abs(data.inputs).max():g}; scale them to the order of one."
         )
     converged = gradient_norm <= tolerance
     variables = objective.split(point)
@@ -158,6 +147,39 @@ def minimise(
         biases=None if biases is None else _array(biases[:, 0]),
         head_bias=None if head_bias is None else _array(head_bias[0]),
     )
+
+
+def _data_with_minimum(problem: Problem | ProblemVariant) -> Problem:
+    """Return the problem under a variant, or itself; refuse it where F has no minimum."""
+    if not isinstance(problem, Problem | ProblemVariant):
+        raise TypeError(
+            f"problem is {problem!r}; it must be a Problem, such as random_problem(...) makes, or a ProblemVariant."
+        )
+    data = problem.problem if isinstance(problem, ProblemVariant) else problem
+    decays = {name: getattr(data, name) for name in ("jacobian_decay", "head_decay", "embedding_decay")}
+    if isinstance(problem, ProblemVariant):
+        if problem.layer_decays is not None:
+            decays["layer_decays"] = float(problem.layer_decays.min())
+            del decays["jacobian_decay"]
+        if problem.fixed_head is not None:
+            del decays["head_decay"]
+    for name, decay in decays.items():
+        if decay == 0.0:
+            raise ValueError(
+                f"{name} is 0.0; it must be greater than zero. Without decay there is no minimum: see gradient_flow."
+            )
+    if data.model == "kinetic" and data.embedding_decay is not None and not data.is_white:
+        raise ValueError(
+            f"embedding_decay is {data.embedding_decay}; a kinetic model with an embedding has a minimum for white "
+            "inputs only (else its blocks grow without end): whiten them, or leave embedding_decay out."
+        )
+    return data
+
+
+def _objective(problem: Problem | ProblemVariant, device: torch.device) -> UnreducedObjective | VariantObjective:
+    if isinstance(problem, ProblemVariant):
+        return VariantObjective(problem, device)
+    return UnreducedObjective(problem, device)
 
 
 def _checked_device(name: str) -> torch.device:

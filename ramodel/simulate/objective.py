@@ -70,9 +70,11 @@ class UnreducedObjective:
         What to minimise.
     device
         Where the tensors live.
+    decay : Tensor [n] or None
+        Decay of every variable, where they are not those of the problem; never in the kinetic model.
     """
 
-    def __init__(self, problem: Problem, device: torch.device) -> None:
+    def __init__(self, problem: Problem, device: torch.device, decay: Float[Tensor, " n"] | None = None) -> None:
         assert problem.width is not None
         self.depth, self.width, self.classes = problem.depth, problem.width, problem.classes
         self._input_width = problem.inputs.shape[1]
@@ -90,7 +92,9 @@ class UnreducedObjective:
         parts = [(self._block_size, block_decay), (self._head_size, problem.head_decay)]
         if problem.embedding_decay is not None:
             parts.append((self.width * self._input_width, problem.embedding_decay))
-        self._decay = torch.cat([torch.full((size,), decay, dtype=torch.float64) for size, decay in parts]).to(device)
+        if decay is None:
+            decay = torch.cat([torch.full((size,), value, dtype=torch.float64) for size, value in parts])
+        self._decay = decay.to(device)
         self._identity = torch.eye(self.width, dtype=torch.float64, device=device)
 
     @property
@@ -191,6 +195,13 @@ class UnreducedObjective:
 
     def __call__(self, points: Float[Tensor, "starts n"]) -> Evaluation:
         """Evaluate F, its gradient, and the scale ``||grad ell|| + ||grad decay||``."""
+        value, gradient, decay_gradient = self.terms(points)
+        norm = torch.linalg.vector_norm
+        scale = norm(gradient, dim=1) + norm(decay_gradient, dim=1)
+        return Evaluation(value, gradient.add_(decay_gradient), scale)
+
+    def terms(self, points: Float[Tensor, "starts n"]) -> tuple[Tensor, Tensor, Tensor]:
+        """Return F [starts] and the gradients of the loss and of the decay [starts, n] apart."""
         state = self._pass(points)
         gradient = self._loss_gradient(state)
         decay_gradient = self._decay * points
@@ -198,9 +209,7 @@ class UnreducedObjective:
         if state.transport is not None:
             value += state.transport.value
             self._add(decay_gradient, state.transport.jacobian_gradient, state.transport.embedding_gradient)
-        norm = torch.linalg.vector_norm
-        scale = norm(gradient, dim=1) + norm(decay_gradient, dim=1)
-        return Evaluation(value, gradient.add_(decay_gradient), scale)
+        return value, gradient, decay_gradient
 
     def hessian(self, points: Float[Tensor, "starts n"]) -> Callable[[Tensor], Tensor]:
         """Linearise the gradient once at `points`; return the map from vectors to Hessian-vector products."""

@@ -64,6 +64,10 @@ class Optimum:
         What is known of the point.
     seconds
         Wall time.
+    biases : array [L, d] or None
+        b_l of the blocks, for a `ProblemVariant` with biases.
+    head_bias : array [C] or None
+        The head's; logits are ``X M^T`` plus what the biases add.
     """
 
     objective: float
@@ -79,6 +83,8 @@ class Optimum:
     gradient_norms: Array
     certificate: Certificate
     seconds: float
+    biases: Array | None = None
+    head_bias: Array | None = None
 
     @property
     def spread(self) -> float:
