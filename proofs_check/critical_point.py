@@ -1,6 +1,6 @@
 """Critical points of the Frobenius model and gradients of tiny networks, built outright: examples for S1."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import reduce
 from random import Random
 from typing import Any
@@ -11,7 +11,7 @@ from sympy import Derivative, Expr, ImmutableMatrix, Matrix, Rational, diag, exp
 from proofs_check.claims import Equal, Example
 from proofs_check.evaluation import Matrices, Reals
 
-__all__ = ["critical_point", "cross_entropy_gradient"]
+__all__ = ["critical_point", "cross_entropy_gradient", "slopes"]
 
 CLASSES, WIDTH, DEPTH = 2, 3, 3
 
@@ -87,8 +87,7 @@ def _exact_gradient(slip: float) -> Sequence[Expr]:
 def _random_slopes(slip: float, rng: Random) -> Sequence[tuple[Any, Any]]:
     """Return every slope of F at the positive critical point of a random head, each beside the wanted zero.
 
-    The loss is <G, Z> + |Z - Z_0|^2/2 with Z_0 the logits there. F is quadratic in every single entry, so central
-    differences are its slopes exactly, whatever the step. Slopes are shifted by 1 to give "zero" a scale.
+    The loss is <G, Z> + |Z - Z_0|^2/2 with Z_0 the logits there.
     """
     head_decay, jacobian_decay = (Reals(0.1, 10).draw(rng) for _ in range(2))
     head, inputs = Matrices(CLASSES, WIDTH).draw(rng), Matrices(WIDTH, WIDTH).draw(rng)
@@ -109,18 +108,24 @@ def _random_slopes(slip: float, rng: Random) -> Sequence[tuple[Any, Any]]:
         block_energy = mpmath.fsum(mpmath.norm(block) ** 2 for block in blocks)
         return loss + (head_decay * mpmath.norm(head) ** 2 + jacobian_decay * block_energy) / 2
 
-    def slope(variable: mpmath.matrix, row: int, column: int) -> mpmath.mpf:
-        start = variable[row, column]
-        variable[row, column] = start + 1
-        above = objective()
-        variable[row, column] = start - 1
-        below = objective()
-        variable[row, column] = start
-        return (above - below) / 2
+    return slopes(objective, (head, *blocks))
 
-    return [
-        (1 + slope(part, row, column), mpmath.mpf(1))
-        for part in (head, *blocks)
-        for row in range(part.rows)
-        for column in range(part.cols)
-    ]
+
+def slopes(objective: Callable[[], mpmath.mpf], parts: Sequence[mpmath.matrix]) -> list[tuple[Any, Any]]:
+    """Return the slope of an objective in every entry of `parts`, on which it depends, each beside the wanted zero.
+
+    The objective must be quadratic in every single entry: then central differences are its slopes exactly, whatever
+    the step. Slopes are shifted by 1 to give "zero" a scale.
+    """
+    pairs = []
+    for part in parts:
+        for row in range(part.rows):
+            for column in range(part.cols):
+                start = part[row, column]
+                part[row, column] = start + 1
+                above = objective()
+                part[row, column] = start - 1
+                below = objective()
+                part[row, column] = start
+                pairs.append((1 + (above - below) / 2, mpmath.mpf(1)))
+    return pairs
