@@ -6,7 +6,6 @@ from itertools import pairwise
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter, ScalarFormatter
 
 from ramodel.experiments.readings import top_singular_value
 from ramodel.metrics import depth_exponent
@@ -14,6 +13,7 @@ from ramodel.report.formatting import measured
 from ramodel.report.measurements import MeasuredNetwork, Measurements, kinds, networks
 from ramodel.report.panels import (
     Floats,
+    depth_axis,
     geometric_mean,
     grid,
     legend_below,
@@ -47,7 +47,7 @@ def draw_depth(measurements: Measurements) -> Figure:
             say_in_panel(bottom, "an exponent needs\nnetworks of two depths")
         else:
             _exponents(bottom, kind, trained)
-        _depth_axis(top, [net.depth for nets in (trained, *controls.values()) for net in nets])
+        depth_axis(top, [net.depth for nets in (trained, *controls.values()) for net in nets])
         log_axis(top.yaxis)
         panels[-1, column].set_xlabel("depth $L$")
     panels[0, 0].set_ylabel("top singular value $s_1$")
@@ -131,13 +131,6 @@ def _slope(trained: list[MeasuredNetwork]) -> str:
         return f"one depth only, $L = {depths[0]}$" if len(depths) == 1 else "two depths only"
     fit = depth_exponent(np.array([net.depth for net in trained]), np.array([_top(net) for net in trained]))
     return f"slope {measured(float(fit.slope), (float(fit.interval[0]), float(fit.interval[1])), decimals=2)}"
-
-
-def _depth_axis(axes: Axes, depths: list[int]) -> None:
-    axes.set_xticks(sorted(set(depths)))
-    axes.xaxis.set_major_formatter(ScalarFormatter())
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.minorticks_off()
 
 
 def _top(network: MeasuredNetwork) -> float:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis, XAxis
 from matplotlib.container import Container, ErrorbarContainer
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, ScalarFormatter
 from numpy.typing import NDArray
 
 from ramodel.experiments.confront import mean_interval
@@ -18,6 +18,7 @@ from ramodel.report.measurements import MeasuredNetwork, Measurements, networks
 from ramodel.report.style import CONTROL_COLOUR, WIDTH_INCHES
 
 __all__ = [
+    "depth_axis",
     "describe",
     "error_bars",
     "finite_mean",
@@ -84,6 +85,14 @@ def log_axis(axis: Axis) -> None:
     if low >= 1e-4 and high <= 1e5 and high / low < 100:
         axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def depth_axis(axes: Axes, depths: Iterable[int]) -> None:
+    """Mark the depths that were measured, and no others, on the axis below."""
+    axes.set_xticks(sorted(set(depths)))
+    axes.xaxis.set_major_formatter(ScalarFormatter())
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.minorticks_off()
 
 
 def describe(network: MeasuredNetwork) -> str:
