@@ -85,42 +85,53 @@ class CrossEntropyLoss(MapLoss):
 
     def __init__(self, inputs: Array | None, labels: NDArray[np.int64], classes: int) -> None:
         self.classes, self.width = classes, len(labels) if inputs is None else inputs.shape[1]
-        self._inputs, self._labels, self._samples = inputs, labels, np.arange(len(labels))
+        self._inputs = inputs
+        self._right = labels * len(labels) + np.arange(len(labels))  # where the right logits are in [C N]
         one_hot = (labels[:, np.newaxis] == np.arange(classes)) - 1.0 / classes
         self.readout = one_hot.T if inputs is None else _ridge_regression(inputs, one_hot)
 
     def evaluate(self, maps: Array) -> tuple[Array, Array, Kept]:
-        """Return values [B], gradients [B, C, r], and all probabilities with those of the wrong classes alone."""
-        logits = maps if self._inputs is None else maps @ self._inputs.T
-        margins = logits - self._of_right(logits)
-        right = self._labels, self._samples
-        margins[:, *right] = -np.inf
+        """Return values [B], gradients [B, C, r], and the probabilities of the wrong classes and of the right one."""
+        margins = self._margins(maps)
+        self._put_right(margins, -np.inf)
         wrong = _log_sum_exp(margins)
         losses = np.logaddexp(wrong, 0.0)
-        probabilities = np.exp(margins - losses[:, np.newaxis])
+        margins -= losses[:, np.newaxis]
+        probabilities = np.exp(margins, out=margins)
         gradient = probabilities.copy()
-        gradient[:, *right] = -probabilities.sum(axis=1)
-        everything = probabilities.copy()
-        everything[:, *right] = np.exp(-losses)
-        return losses.mean(axis=1), self._pull_back(gradient), (everything, probabilities)
+        self._put_right(gradient, -probabilities.sum(axis=1))
+        return losses.mean(axis=1), self._pull_back(gradient), (probabilities, np.exp(-losses))
 
     def hessian_product(self, kept: Kept, change: Array) -> Array:
         """Return the change of the gradient."""
-        probabilities, wrong = kept
-        logits = change if self._inputs is None else change @ self._inputs.T
-        # Relative to the right class, so that the large common part never enters.
-        relative = logits - self._of_right(logits)
-        relative -= np.einsum("bcn,bcn->bn", wrong, relative)[:, np.newaxis]
-        relative *= probabilities
-        return self._pull_back(relative)
+        wrong, right = kept
+        product = self._margins(change)
+        mean = np.einsum("bcn,bcn->bn", wrong, product)
+        product -= mean[:, np.newaxis]
+        product *= wrong
+        mean *= right
+        self._put_right(product, -mean)
+        return self._pull_back(product)
 
-    def _of_right(self, logits: Array) -> Array:
-        of_right: Array = logits[:, self._labels, self._samples][:, np.newaxis]
-        return of_right
+    def _margins(self, maps: Array) -> Array:
+        """Return the logits relative to the right one [B, C, N], so that their large common part never enters."""
+        if self._inputs is None:
+            logits = maps
+        else:
+            logits = (maps.reshape(-1, self.width) @ self._inputs.T).reshape(len(maps), self.classes, -1)
+        right = logits.reshape(len(maps), -1)[:, self._right]
+        margins: Array = logits - right[:, np.newaxis]
+        return margins
+
+    def _put_right(self, values: Array, right: Array | float) -> None:
+        """Overwrite the entries of the right classes in [B, C, N]."""
+        values.reshape(len(values), -1)[:, self._right] = right
 
     def _pull_back(self, gradient: Array) -> Array:
-        gradient /= len(self._labels)
-        return gradient if self._inputs is None else gradient @ self._inputs
+        gradient /= len(self._right)
+        if self._inputs is None:
+            return gradient
+        return (gradient.reshape(-1, len(self._right)) @ self._inputs).reshape(len(gradient), self.classes, -1)
 
 
 def _log_sum_exp(values: Array) -> Array:

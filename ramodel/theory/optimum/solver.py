@@ -21,7 +21,8 @@ __all__ = ["solve"]
 
 ROUGH = 1e-2  # relative gradient at which the starts are compared
 ROUGH_ITERATIONS = 200  # the farthest starts need as many
-FINALISTS = 4  # go on to the end, so that the comparison is not decided by what was left to descend
+FINALISTS = 6  # different ones go on to the end: what was left to descend must not decide
+ALIKE, ALIKE_VALUE = 2e-2, 1e-4  # relative differences of singular values and objectives of starts that are alike then
 SAME = 1e-9  # objectives closer than this, relatively, are the same optimum
 
 
@@ -152,12 +153,25 @@ def _search(objective: Objective, maps: Array, tolerance: float, bar: Progress) 
     if len(lower_ranks):
         rough = _joined(rough, _descend(objective, objective.points(lower_ranks), max(ROUGH, tolerance)))
     bar.advance(status=f"F {rough.value.min():.8g}")
-    finalists = np.argsort(rough.value, kind="stable")[:FINALISTS]
+    finalists = _finalists(rough, np.linalg.svd(objective.maps(rough.point), compute_uv=False))
     final = _descend(objective, rough.point[finalists], tolerance)
     bar.advance(status=f"F {final.value.min():.8g}")
     for name in ("point", "value", "gradient_norm"):
         getattr(rough, name)[finalists] = getattr(final, name)
     return rough
+
+
+def _finalists(rough: Descent, m: Array) -> list[int]:
+    """Return the lowest starts that are not alike in objective and singular values [B, k]."""
+    chosen: list[int] = []
+    for start in np.argsort(rough.value, kind="stable"):
+        near = np.linalg.norm(m[chosen] - m[start], axis=1) <= ALIKE * np.linalg.norm(m[start])
+        level = rough.value[start] - rough.value[chosen] <= ALIKE_VALUE * np.abs(rough.value[start])
+        if not (near & level).any():
+            chosen.append(int(start))
+        if len(chosen) == FINALISTS:
+            break
+    return chosen
 
 
 def _settled(objective: Objective, ended: Descent) -> Array:

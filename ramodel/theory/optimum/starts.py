@@ -1,9 +1,11 @@
-"""Where descents begin: readouts of every rank, each at the scale that suits it.
+"""Where descents begin: readouts of every rank, at several scales.
 
 Which optimum is the best is a question of rank and of geometry (statement S10), so the starts differ in both. Each is
 ``scale T K``: K reads the targets off the inputs, and T = V V^T with random unit rows V [C, k] merges the classes into
-k dimensions, a random spherical code. At a small scale all starts lead to the same few optima of high rank; so each
-begins at the best power of two for its own T, or, every other one, at twice that, and shrinks.
+k dimensions, a random spherical code. Optima of low rank have large singular values and are found from above: from small
+starts all descents lead to the same few optima of high rank. So the scales are those at which K itself does best, and
+twice and four times that. (Measured: of 48 starts at least 4 % reach the best known optimum in every one of 13 problems;
+of entrywise random ones none do in half of them.)
 """
 
 import numpy as np
@@ -14,12 +16,14 @@ from ramodel.theory.optimum.objective import Objective
 
 __all__ = ["starting_maps", "truncations"]
 
-SCALES = 2.0 ** np.arange(-2, 8)
+SCALES = 2.0 ** np.arange(-2, 8)  # tried for K
+STRETCH = np.array([1.0, 2.0, 1.0, 4.0])  # of the starts in turn, relative to the best of these
 ASYMMETRY = 1e-3  # of the first start, so that it leaves saddles that have the symmetry of the readout
+NEGLIGIBLE = 1e-3  # share of the largest below which singular values do not count as rank in the truncations
 
 
 def starting_maps(loss: MapLoss, objective: Objective, count: int, rng: np.random.Generator) -> Array:
-    """Return maps [count, C, r] to start from; the first is close to the readout itself.
+    """Return maps [count, C, r] to start from; the first is close to a multiple of the readout itself.
 
     `objective` is that of one point.
     """
@@ -29,10 +33,10 @@ def starting_maps(loss: MapLoss, objective: Objective, count: int, rng: np.rando
     codes /= np.linalg.norm(codes, axis=2, keepdims=True)
     merged = codes @ codes.swapaxes(1, 2)
     merged[0] = np.eye(classes) + ASYMMETRY * merged[0]
-    shapes = merged @ loss.readout
-    values = [objective.rows(np.zeros(count, int)).evaluate(objective.points(scale * shapes)).value for scale in SCALES]
-    best = SCALES[np.argmin(values, axis=0)] * (1.0 + np.arange(count) % 2)
-    starts: Array = best[:, np.newaxis, np.newaxis] * shapes
+    tried = objective.points(SCALES[:, np.newaxis, np.newaxis] * loss.readout)
+    values = objective.rows(np.zeros(len(SCALES), dtype=np.intp)).evaluate(tried).value
+    scales = SCALES[np.argmin(values)] * STRETCH[np.arange(count) % len(STRETCH)]
+    starts: Array = scales[:, np.newaxis, np.newaxis] * (merged @ loss.readout)
     return starts
 
 
@@ -43,6 +47,3 @@ def truncations(matrix: Array) -> Array:
     kept = np.arange(len(m)) < np.arange(1, max(rank, 1))[:, np.newaxis]
     return (left * (kept * m)[:, np.newaxis]) @ right
 
-
-NEGLIGIBLE = 1e-3
-"""Singular values below this share of the largest do not count in the truncations: leaving them out changes little."""

@@ -1,0 +1,82 @@
+"""The reduced problem against the unreduced one: ``python benchmarks/bench_optimum.py [--budget 60] [--quick]``.
+
+Prints, for several sizes and all three losses (Frobenius; at the middle size all models, and white inputs), the time of
+`simulate.minimise` over all J_l and W with its four starts, that of `optimum.solve` with four starts and with its
+default of 32, the ratios, and how much lower the objective is that `solve` finds by default (negative: higher).
+Both are in one process and on one thread; the reduced times are medians of three.
+"""
+
+import argparse
+import os
+import statistics
+from collections.abc import Iterator
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+
+from ramodel.problem import Problem, random_problem
+from ramodel.simulate import minimise
+from ramodel.theory.optimum import Solution, solve
+
+LOSSES = ("squared", "cross-entropy", "logistic")
+SIZES = ((4, 8, 8, 100), (10, 16, 16, 100), (10, 64, 32, 100))  # C, d, L, N
+
+
+def problem_of(model: str, loss: str, size: tuple[int, int, int, int]) -> Problem:
+    classes, width, depth, samples = size
+    return random_problem(
+        model=model,
+        classes=2 if loss == "logistic" else classes,
+        width=width,
+        depth=depth,
+        samples=samples,
+        loss=loss,
+        jacobian_decay=0.01,
+        head_decay=0.01,
+        seed=0,
+    )
+
+
+def problems(sizes: tuple[tuple[int, int, int, int], ...]) -> Iterator[tuple[str, Problem]]:
+    for size in sizes:
+        for loss in LOSSES:
+            yield "", problem_of("frobenius", loss, size)
+        if size == SIZES[1]:
+            for model in ("nuclear", "kinetic"):
+                for loss in LOSSES:
+                    yield "", problem_of(model, loss, size)
+            yield "white", problem_of("frobenius", "squared", size).whitened()
+
+
+def timed(problem: Problem, **settings: int) -> tuple[Solution, float]:
+    """The solution and the median of three times."""
+    runs = [solve(problem, progress=False, **settings) for _ in range(3)]
+    return runs[0], statistics.median(run.seconds for run in runs)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--budget", type=float, default=60.0, help="seconds for each unreduced problem (default 60)")
+    parser.add_argument("--quick", action="store_true", help="without the largest size")
+    options = parser.parse_args()
+    print("                                           unreduced      reduced, 4 starts    reduced, 32 starts")
+    print("model      loss            C  d  L   N       seconds      seconds   faster      seconds   faster  lower by")
+    for remark, problem in problems(SIZES[: 2 if options.quick else 3]):
+        unreduced = minimise(problem, time_budget=options.budget, progress=False)
+        _, few = timed(problem, starts=4)
+        solution, many = timed(problem)
+        lower = 1.0 - solution.objective / unreduced.objective
+        notes = [remark] * bool(remark) + ["unreduced not converged"] * (not unreduced.converged)
+        notes += ["reduced not converged"] * (not solution.converged)
+        print(
+            f"{problem.model:9s}  {problem.loss:13s}  {problem.classes:2d} {problem.width:2d} {problem.depth:2d} "
+            f"{problem.samples:3d}  {unreduced.seconds:12.2f}  {few:11.4f} {unreduced.seconds / few:8.0f}  "
+            f"{many:11.4f} {unreduced.seconds / many:8.0f}  {lower:8.0e}  {', '.join(notes)}",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    np.seterr(all="raise", under="ignore")
+    main()
