@@ -1,36 +1,50 @@
 """`ramodel predict`: the closed forms."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from ramodel.cli.command import Command, Maybe, Switch
 from ramodel.cli.output import columns, number, say_json, show
+from ramodel.problem import Model
 
 __all__ = ["Predict"]
 
+_GAINS: dict[Model, str] = {
+    "frobenius": "L ln(1+s)",
+    "nuclear": "L ln(1+s)",
+    "kinetic": "ln(1+Ls)",
+    "plain": "L ln s",
+}
+
 
 class Predict(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Predict the singular values of every residual block from those of the end-to-end map (S2, S4, S6, S18).
+    """Predict the singular values of every block from those of the end-to-end map (S2, S4, S6, S7, S8, S18).
 
     For each end-to-end singular value m it prints the singular value s of every block's Jacobian, that of the head,
-    the cost of m, the total log-gain L ln(1+s), the step CV on a line, the local exponent d ln s / d ln L, and a
-    bracket on s (the two ends are equal for the nuclear model, whose law is exact).
+    the cost of m, the total log-gain (the sum of ln(1+s) over blocks), the step CV on a line, the local exponent d ln s
+    / d ln L, and a bracket on s (the two ends are equal where the law is explicit).
 
-    JSON: model, depth and rows, each with end_to_end, jacobian, head, cost, log_gain, step_cv, depth_exponent, lower,
-    upper; what is not defined, such as the exponent at m = 0, is null.
+    In the kinetic model, for white inputs, blocks differ: s is that of the first and `last` that of the last; 1/s grows
+    by 1 from block to block. In the plain model s is the singular value of A_l itself, without a skip, the log-gain is
+    L ln s, and there is no step CV: rotations of the layers change the steps and nothing else.
+
+    JSON: model, depth and rows, each with end_to_end, jacobian (kinetic: then last), head, cost, log_gain, step_cv,
+    depth_exponent, lower, upper; what is not defined, such as the exponent at m = 0, is null.
     """
 
     EXAMPLE: ClassVar[str] = (
         "ramodel predict --depth 8 --jacobian-decay 0.01 --head-decay 0.01 --end-to-end 13.94885 0.1024"
     )
 
-    model: Literal["frobenius", "nuclear"] = "frobenius"
-    """What a block costs: `frobenius` is one decayed matrix, `nuclear` two decayed factors."""
+    model: Model = "frobenius"
+    """What a block costs: `frobenius` one decayed matrix, `nuclear` two decayed factors, `kinetic` how far it moves its
+    inputs; `plain` is a decayed matrix without a skip."""
 
     depth: float
     """Number of residual blocks L, any positive number."""
 
     jacobian_decay: float
-    """Weight decay lam_J of the blocks, greater than zero; the penalty is (lam_J/2) times squared norms."""
+    """Weight decay lam_J of the blocks, greater than zero; the penalty is (lam_J/2) times squared norms (kinetic: of
+    the steps)."""
 
     head_decay: float
     """Weight decay lam_W of the head, greater than zero."""
@@ -46,22 +60,23 @@ class Predict(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def run(self) -> int:
         """Print one row for each end-to-end singular value."""
-        import numpy as np
-
         from ramodel.checks import finite_array
-        from ramodel.theory import FrobeniusModel, NuclearModel
+        from ramodel.theory import MODELS
 
-        kind = FrobeniusModel if self.model == "frobenius" else NuclearModel
-        model = kind(self.depth, self.jacobian_decay, self.head_decay, embedding_decay=self.embedding_decay)
+        model = MODELS[self.model](
+            self.depth, self.jacobian_decay, self.head_decay, embedding_decay=self.embedding_decay
+        )
         m = finite_array("end_to_end", self.end_to_end, minimum=0.0)
         s = model.jacobian_singular_value(m)
         lower, upper = model.bounds(m)
+        last = {"last": s / (1.0 + (model.depth - 1.0) * s)} if self.model == "kinetic" else {}
         quantities = {
             "end_to_end": m,
             "jacobian": s,
+            **last,
             "head": model.head_singular_value(m),
             "cost": model.cost(m),
-            "log_gain": self.depth * np.log1p(s),
+            "log_gain": model.log_gain(m),
             "step_cv": model.step_cv(s),
             "depth_exponent": model.depth_exponent(m),
             "lower": lower,
@@ -72,7 +87,8 @@ class Predict(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
         if self.json:
             say_json({"model": self.model, "depth": depth, "rows": rows})
             return 0
-        headings = ("m", "jacobian s", "head w", "cost", "log-gain", "step CV", "exponent", "lower", "upper")
+        jacobian = {"kinetic": ("first s", "last s"), "plain": ("layer s",)}.get(self.model, ("jacobian s",))
+        headings = ("m", *jacobian, "head w", "cost", "log-gain", "step CV", "exponent", "lower", "upper")
         embedded = "" if self.embedding_decay is None else f", embedding decay {self.embedding_decay:g}"
         show(
             columns(
@@ -80,7 +96,7 @@ class Predict(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
                 headings,
                 title=f"{self.model.capitalize()} model, L = {depth:g}, jacobian decay {self.jacobian_decay:g}, "
                 f"head decay {self.head_decay:g}{embedded}",
-                note="log-gain: L ln(1+s); exponent: d ln s / d ln L; lower, upper: bracket on s",
+                note=f"log-gain: {_GAINS[self.model]}; exponent: d ln s / d ln L; lower, upper: bracket on s",
             )
         )
         return 0

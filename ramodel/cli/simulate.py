@@ -1,20 +1,15 @@
 """`ramodel simulate`: the optimiser that does not know the closed forms, then the comparison with them."""
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ramodel.cli.command import Command, Maybe, Switch
 from ramodel.cli.output import columns, number, say, say_json, show, warn
+from ramodel.problem import Loss, Model
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from ramodel.simulate import Optimum
 
 __all__ = ["Simulate"]
-
-_ROUNDING = 1e-12
-"""Size below which a Jacobian, beside the identity that it is added to, counts as zero."""
 
 
 class Simulate(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -28,8 +23,18 @@ class Simulate(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
     `max_relative_error` the largest |s - predicted|/predicted over all blocks and the predicted values above one
     hundredth of the largest. Each is 0 where the blocks found are zero.
 
-    JSON: objective, gradient_norm (relative), asymmetry, balance_error, layer_spread, singular_values (a list for
-    each block), predicted, max_relative_error.
+    Kinetic model (S7): blocks have eigenvalues with 1/s_{l+1} = 1/s_l + 1, `slope_error` is the largest departure from
+    that, `predicted` the eigenvalues of every block from the head found and Sigma = mean x x^T, `balance_error` the
+    departure of the blocks from those with these eigenvalues, and `asymmetry` that of J Sigma.
+
+    Plain model (S8): `singular_values` are those of A_l, without a skip, `balance_error` the departure from A_{l+1}^T
+    A_{l+1} = A_l A_l^T, `neighbour_alignment` the least mean squared cosine between left singular vectors of a layer
+    and right ones of the next (1: aligned), `own_alignment` the mean one within a layer (rank/d: by chance).
+
+    JSON: objective, gradient_norm (relative), then asymmetry, balance_error, layer_spread, singular_values (a list for
+    each block), predicted, max_relative_error; kinetic: slope_error for layer_spread, eigenvalues (a list for each
+    block) for singular_values, predicted likewise; plain: neighbour_alignment and own_alignment for asymmetry and
+    layer_spread.
 
     The exit code is 1 where the optimiser did not converge within --time-budget; standard error then says how far
     it came.
@@ -37,8 +42,9 @@ class Simulate(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     EXAMPLE: ClassVar[str] = "ramodel simulate --model nuclear --classes 10 --width 16 --depth 16 --samples 100"
 
-    model: Literal["frobenius", "nuclear"] = "frobenius"
-    """What a block costs: `frobenius` is one decayed matrix, `nuclear` two decayed factors of hidden width d."""
+    model: Model = "frobenius"
+    """What a block costs: `frobenius` one decayed matrix, `nuclear` two decayed factors of hidden width d, `kinetic`
+    how far it moves its inputs; `plain` is a decayed matrix without a skip."""
 
     classes: int = 4
     """Number of classes C, at least 2; exactly 2 with --loss logistic."""
@@ -52,17 +58,21 @@ class Simulate(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
     samples: int = 40
     """Number of inputs N."""
 
-    loss: Literal["squared", "cross-entropy", "logistic"] = "cross-entropy"
+    loss: Loss = "cross-entropy"
     """Loss, a mean over samples; `squared` has a factor 1/2 and one-hot targets, `logistic` labels of +1 and -1."""
 
     jacobian_decay: float = 0.01
-    """Weight decay lam_J of the blocks, greater than zero; the penalty is (lam_J/2) times squared norms."""
+    """Weight decay lam_J of the blocks, greater than zero; the penalty is (lam_J/2) times squared norms (kinetic: of
+    the steps)."""
 
     head_decay: float = 0.01
     """Weight decay lam_W of the head, greater than zero."""
 
     embedding_decay: Maybe[float] = None
-    """Weight decay lam_E of an input embedding, trained as well; leave out for none."""
+    """Weight decay lam_E of an input embedding, trained as well; leave out for none. Kinetic: with --white only."""
+
+    white: Switch = False
+    """Whiten the inputs: mean x x^T = I."""
 
     seed: int = 0
     """Seed of the problem and of the starting points."""
@@ -84,6 +94,7 @@ class Simulate(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def run(self) -> int:
         """Minimise, compare, print; 1 where it did not converge."""
+        from ramodel.experiments.agreement import agreement
         from ramodel.simulate import minimise, random_problem
 
         problem = random_problem(
@@ -98,6 +109,8 @@ class Simulate(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
             embedding_decay=self.embedding_decay,
             seed=self.seed,
         )
+        if self.white:
+            problem = problem.whitened()
         optimum = minimise(
             problem,
             starts=self.starts,
@@ -106,7 +119,11 @@ class Simulate(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
             tolerance=self.tolerance,
             time_budget=self.time_budget,
         )
-        found = self._compare(optimum)
+        found = {
+            "objective": optimum.objective,
+            "gradient_norm": optimum.gradient_norm,
+            **agreement(problem, optimum),
+        }
         if self.json:
             say_json(found)
         else:
@@ -118,60 +135,36 @@ class Simulate(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
             )
         return 0 if optimum.converged else 1
 
-    def _compare(self, optimum: "Optimum") -> dict[str, Any]:
-        """Return the numbers of the JSON: what the optimiser found beside what the closed forms say."""
-        import numpy as np
-
-        from ramodel.theory import FrobeniusModel, NuclearModel
-
-        kind = FrobeniusModel if self.model == "frobenius" else NuclearModel
-        theory = kind(self.depth, self.jacobian_decay, self.head_decay, embedding_decay=self.embedding_decay)
-        jacobians = _without_rounding(optimum.jacobians)
-        mean = jacobians.mean(axis=0)
-        singular_values = np.linalg.svd(optimum.jacobians, compute_uv=False)
-        predicted = np.zeros(singular_values.shape[1])
-        end_to_end = np.linalg.svd(optimum.end_to_end, compute_uv=False)[: predicted.size]
-        predicted[: end_to_end.size] = theory.jacobian_singular_value(end_to_end)
-        compared = predicted > max(0.01 * predicted.max(), _ROUNDING)
-        departure = np.abs(singular_values[:, compared] / predicted[compared] - 1.0)
-        head = optimum.head
-        if np.linalg.norm(head) ** 2 <= _ROUNDING * theory.decay_ratio:
-            head = np.zeros_like(head)
-        return {
-            "objective": float(optimum.objective),
-            "gradient_norm": float(optimum.gradient_norm),
-            "asymmetry": max(_ratio(jacobian - jacobian.T, jacobian) for jacobian in jacobians),
-            "balance_error": theory.balance_error(jacobians, head),
-            "layer_spread": max(_ratio(jacobian - mean, mean) for jacobian in jacobians),
-            "singular_values": singular_values.tolist(),
-            "predicted": predicted.tolist(),
-            "max_relative_error": float(departure.max(initial=0.0)),
-        }
-
     def _show(self, found: dict[str, Any], optimum: "Optimum") -> None:
-        layers = list(zip(*found["singular_values"], strict=True))
-        rows = [
-            [str(rank + 1), number(predicted), number(min(values)), number(max(values))]
-            for rank, (predicted, values) in enumerate(zip(found["predicted"], layers, strict=True))
-        ]
-        headings = ("k", "predicted s_k", "found, least layer", "found, greatest layer")
-        show(columns(rows, headings, title=f"{self.model.capitalize()} model, {self.loss}, L = {self.depth}"))
+        from ramodel.experiments.agreement import ERRORS, SCORES
+
+        title = f"{self.model.capitalize()} model, {self.loss}, L = {self.depth}"
+        show(columns(*(_by_layer(found) if self.model == "kinetic" else _by_rank(found)), title=title))
         say(f"\n{'objective':20} {found['objective']:.12g} (relative spread of the starts: {optimum.spread:.1e})")
-        for key in ("gradient_norm", "asymmetry", "balance_error", "layer_spread", "max_relative_error"):
-            say(f"{key:20} {found[key]:.1e}")
+        for key in ("gradient_norm", *ERRORS):
+            if key in found:
+                say(f"{key:20} {found[key]:.1e}")
+        for key in SCORES:
+            if found.get(key) is not None:
+                say(f"{key:20} {found[key]:.6f}")
 
 
-def _without_rounding(jacobians: "NDArray[np.float64]") -> "NDArray[np.float64]":
-    """Return the Jacobians, zero in place of those that are rounding errors beside the identity of the skip."""
-    import numpy as np
+def _by_rank(found: dict[str, Any]) -> tuple[list[list[str]], list[str]]:
+    """Return rows and headings, a row for each singular value that all layers should share."""
+    layers = list(zip(*found["singular_values"], strict=True))
+    rows = [
+        [str(rank + 1), number(predicted), number(min(values)), number(max(values))]
+        for rank, (predicted, values) in enumerate(zip(found["predicted"], layers, strict=True))
+    ]
+    return rows, ["k", "predicted s_k", "found, least layer", "found, greatest layer"]
 
-    sizes = np.linalg.norm(jacobians, axis=(1, 2), keepdims=True)
-    return np.where(sizes > _ROUNDING, jacobians, 0.0)
 
-
-def _ratio(departure: "NDArray[np.float64]", reference: "NDArray[np.float64]") -> float:
-    """Return ||departure|| / ||reference||; 0 where the departure is zero."""
-    import numpy as np
-
-    size = float(np.linalg.norm(departure))
-    return size / float(np.linalg.norm(reference)) if size > 0.0 else 0.0
+def _by_layer(found: dict[str, Any]) -> tuple[list[list[str]], list[str]]:
+    """Return rows and headings, a row for each block with its two largest eigenvalues and the inverse of the first."""
+    shown = min(2, len(found["predicted"][0]))
+    rows = []
+    for layer, (predicted, values) in enumerate(zip(found["predicted"], found["eigenvalues"], strict=True)):
+        pairs = [number(value) for rank in range(shown) for value in (predicted[rank], values[rank])]
+        rows.append([str(layer + 1), *pairs, number(1.0 / values[0]) if predicted[0] > 0.0 else "-"])
+    pairs = [heading for rank in range(shown) for heading in (f"predicted s_{rank + 1}", "found")]
+    return rows, ["l", *pairs, "1/s_1 found"]

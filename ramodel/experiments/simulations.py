@@ -10,7 +10,7 @@ import xarray as xr
 
 from ramodel.comparison import Comparison
 from ramodel.experiments.readings import PREDICTED_SHARE
-from ramodel.theory import FrobeniusModel, NuclearModel
+from ramodel.theory import MODELS
 
 __all__ = ["Simulations", "confront_simulations", "run_simulations"]
 
@@ -116,11 +116,10 @@ def _solve(config: Simulations, model: Model, depth: int, seed: int) -> xr.Datas
 
 
 def _law_errors(group: xr.Dataset, law: str) -> Sequence[float]:
-    kind = FrobeniusModel if law == "frobenius" else NuclearModel
     errors = []
     for index in range(group.sizes["problem"]):
         problem = group.isel(problem=index)
-        predicted = kind(int(problem["depth"]), 1.0, 1.0).jacobian_singular_value(problem["end_to_end"].values)
+        predicted = MODELS[law](int(problem["depth"]), 1.0, 1.0).jacobian_singular_value(problem["end_to_end"].values)
         measured = problem["jacobian"].values
         large = predicted > PREDICTED_SHARE * predicted[0]
         departure = np.abs(measured[large] - predicted[large]) / predicted[large]
