@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ramodel.checks import integer, one_of
+from ramodel.checks import finite_array, integer, one_of, positive
 from ramodel.testing.strategies import haar_matrix, optional, powers_of_ten, seeds
 from ramodel.theory import CriticalPoint, FrobeniusModel, construct_critical_point
 
@@ -61,14 +61,21 @@ def critical_point(
     array([[-2.,  0.],
            [ 0.,  0.]])
     """
-    rank = len(s)
+    values = finite_array("s", s, shape=(None,))
+    for place, value in enumerate(values):
+        positive(f"s[{place}]", value)
+    rank = len(values)
     rows = integer("classes", rank if classes is None else classes, minimum=rank, hint="Each s needs a logit.")
     width = rank + integer("spare", spare, minimum=0)
     model = FrobeniusModel(depth, jacobian_decay, head_decay, embedding_decay)
     branches = np.ones((integer("depth", depth), rank))
     for layer, direction in off_branch:
+        if not (0 <= layer < depth and 0 <= direction < rank):
+            raise ValueError(
+                f"off_branch has {(layer, direction)}; layers are 0..{depth - 1} and directions 0..{rank - 1} here."
+            )
         branches[layer, direction] = -1.0
-    decreasing = np.sort(np.asarray(s, dtype=np.float64))[::-1]
+    decreasing = np.sort(values)[::-1]
     left, right, start = (_frame(size, seed, stream)[:, :rank] for stream, size in enumerate((rows, width, width)))
     head = (left * np.sqrt(model.decay_ratio * decreasing * (1.0 + decreasing))) @ right.T
     return construct_critical_point(model, head, branches, input_vectors=None if embedding_decay is None else start)

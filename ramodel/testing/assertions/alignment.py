@@ -122,9 +122,8 @@ def _line_findings(states: Any, allowed: Mapping[str, float]) -> list[Finding]:
     steps, lengths = np.diff(path, axis=0), step_lengths(path)
     checks = []
     if "line" in allowed:
-        mean = steps.sum(axis=0)
-        along = np.einsum("lnd,nd->ln", steps, mean)
-        turned = 1.0 - along / _nonzero(lengths * np.linalg.norm(mean, axis=-1))
+        directions = steps / _nonzero(lengths)[..., None]
+        turned = -np.einsum("lnd,nd->ln", directions, directions.sum(axis=0))
         departures = line_shape_ratio(path) - 1.0
         checks.append(Finding("RA1 states on a line", "line-shape ratio - 1", departures, allowed["line"], turned))
     if "step" in allowed:
