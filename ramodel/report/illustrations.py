@@ -10,13 +10,21 @@ from matplotlib.figure import Figure as Canvas
 
 import ramodel
 from ramodel.checks import one_of, writable_folder
-from ramodel.experiments.demonstrations import s09_norm_ratio, s12_time_course, s13_stochastic_depth
+from ramodel.experiments.demonstrations import (
+    s06_threshold,
+    s09_norm_ratio,
+    s12_time_course,
+    s13_stochastic_depth,
+    s15_path,
+)
 from ramodel.experiments.store import write_measurements
 from ramodel.netcdf import read_tree
 from ramodel.progress import progress_bar
+from ramodel.report.descent import draw_descent
 from ramodel.report.norm_ratio import draw_norm_ratio
 from ramodel.report.stochastic_depth import draw_stochastic_depth
 from ramodel.report.style import save, style
+from ramodel.report.threshold import draw_threshold
 from ramodel.report.time_course import draw_time_course
 
 __all__ = ["ILLUSTRATIONS", "Illustration", "illustrate"]
@@ -61,6 +69,16 @@ class Illustration(msgspec.Struct, frozen=True, kw_only=True):
 
 _ALL: tuple[Illustration, ...] = (
     Illustration(
+        name="s06_threshold",
+        statement="S6",
+        title="two-matrix blocks lose rank in steps",
+        caption="One squared loss of white inputs, minimised at many decays of the blocks. Left: blocks of two factors "
+        "lose one direction after the other, each where its target falls below the threshold sqrt(rho) (1 + lam_W); "
+        "blocks of one matrix keep their rank. Right: the same singular values, cut off at a decay (dotted) or fading.",
+        compute=s06_threshold.demonstrate,
+        function=draw_threshold,
+    ),
+    Illustration(
         name="s09_norm_ratio",
         statement="S9",
         title="blocks preserve the norm of gradients",
@@ -91,6 +109,16 @@ _ALL: tuple[Illustration, ...] = (
         "singular values at the optimum, where a minimiser may choose them layer by layer and makes them equal.",
         compute=s13_stochastic_depth.demonstrate,
         function=draw_stochastic_depth,
+    ),
+    Illustration(
+        name="s15_path",
+        statement="S15",
+        title="with spare width every way off the branch leads back",
+        caption="Left: F along the descent path from a constructed critical point off the branch. Middle, right: "
+        "gradient descent on one loss from large random heads. Without a spare direction (d = C) starts that leave the "
+        "branch stay off it; with one they come back, from where the path of the left panel leaves.",
+        compute=s15_path.demonstrate,
+        function=draw_descent,
     ),
 )
 
