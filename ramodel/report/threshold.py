@@ -1,5 +1,7 @@
 """S6: rank and singular values of the blocks against their decay."""
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
@@ -29,6 +31,10 @@ def draw_threshold(dataset: xr.Dataset) -> Figure:
     return figure
 
 
+def _look(kind: str) -> dict[str, Any]:
+    return {"color": kind_colour(kind), "marker": kind_marker(kind), "linestyle": "none", "markerfacecolor": "none"}
+
+
 def _ranks(axes: Axes, dataset: xr.Dataset) -> None:
     axes.set_title("rank of the blocks")
     line, thresholds = dataset["curve_decay"].values, dataset["threshold"].values
@@ -39,8 +45,7 @@ def _ranks(axes: Axes, dataset: xr.Dataset) -> None:
     for model, (kind, name, dashes) in _NAMES.items():
         axes.plot(line, laws[model], color=THEORY_COLOUR, linestyle=dashes, linewidth=0.8, drawstyle="steps-mid")
         found = dataset["nonzero"].sel(model=model).values
-        look = {"color": kind_colour(kind), "marker": kind_marker(kind), "linestyle": "none", "markerfacecolor": "none"}
-        axes.plot(dataset["decay"].values, found, **look, label=f"optimiser: {name}")
+        axes.plot(dataset["decay"].values, found, **_look(kind), label=f"optimiser: {name}")
     axes.set_yticks(range(thresholds.size + 1))
     axes.set_ylim(-0.3, thresholds.size + 0.5)
     axes.set_ylabel("rank $J_l$")
@@ -59,8 +64,7 @@ def _singular_values(axes: Axes, dataset: xr.Dataset) -> None:
             dataset["found"].sel(model=model).values,
             np.nan,
         )
-        look = {"color": kind_colour(kind), "marker": kind_marker(kind), "linestyle": "none", "markerfacecolor": "none"}
-        axes.plot(dataset["decay"].values, found, **look)
+        axes.plot(dataset["decay"].values, found, **_look(kind))
     for threshold in dataset["threshold"].values:
         axes.axvline(threshold, color=kind_colour("factored"), linewidth=0.5, linestyle=":")
     axes.set_ylim(bottom=0.0)
