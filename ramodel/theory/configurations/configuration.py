@@ -1,0 +1,108 @@
+"""A critical point of the reduced problem of S10, with everything needed to check it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ramodel.checks import integer
+from ramodel.theory.model import Array, ResidualModel
+from ramodel.theory.optimum.losses import CrossEntropyLoss
+from ramodel.theory.optimum.objective import MapObjective
+from ramodel.theory.optimum.penalty import SpectralPenalty
+
+__all__ = ["Configuration", "Level", "class_objective", "describe"]
+
+RANK_SHARE = 0.1
+"""Singular values above this share of the largest count for the effective rank."""
+
+SAME_LEVEL = 1e-6
+"""Singular values of Jacobians that differ by less than this share of the largest are one level."""
+
+ZERO_LEVEL = 1e-12
+"""Singular values below this share of the largest are zero, and no level."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """A singular value of the Residual Jacobians, and how many directions have it.
+
+    Parameters
+    ----------
+    s
+        Singular value of every J_l, greater than zero.
+    multiplicity
+        Number of directions.
+    """
+
+    s: float
+    multiplicity: int
+
+
+@dataclass(frozen=True, eq=False)
+class Configuration:
+    """A critical point of F(M) = (1/C) sum_c [ln sum_j exp(M_jc) - M_cc] + (1/2) sum_k c(sigma_k(M)) (S3, S10; own).
+
+    Parameters
+    ----------
+    family
+        What kind of point it is: "simplex", "pair", "circulant", "triangular", "lattice", "polygons 2+2+1", "free", ...
+    value
+        F, evaluated at `end_to_end` as a general matrix: nothing of the family enters.
+    end_to_end : array [C, C]
+        M; column c holds the logits of class c.
+    jacobian_singular_values : array [C]
+        s_k of every Residual Jacobian, descending.
+    residual
+        Largest entry of the gradient of F over all matrices: 0 at a critical point.
+    """
+
+    family: str
+    value: float
+    end_to_end: Array
+    jacobian_singular_values: Array
+    residual: float
+
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        """Singular values s > 0 with their multiplicities, descending; equal means up to a millionth of the largest."""
+        s = self.jacobian_singular_values
+        s = s[s > ZERO_LEVEL * s[0]]
+        breaks = np.flatnonzero(s[:-1] - s[1:] > SAME_LEVEL * s[:1].sum()) + 1
+        return tuple(Level(float(group.mean()), len(group)) for group in np.split(s, breaks) if len(group))
+
+    @property
+    def effective_rank(self) -> int:
+        """Number of s_k above a tenth of s_1; 0 where all are zero."""
+        s = self.jacobian_singular_values
+        return int(np.count_nonzero(s > RANK_SHARE * s[0]))
+
+
+def describe(family: str, model: ResidualModel, end_to_end: Array) -> Configuration:
+    """Return the configuration of a map M [C, C], its value and residual taken from the general objective."""
+    found = class_objective(len(end_to_end), model).evaluate(end_to_end.reshape(1, -1))
+    return Configuration(
+        family=family,
+        value=float(found.value[0]),
+        end_to_end=end_to_end,
+        jacobian_singular_values=np.asarray(model.jacobian_singular_value(np.linalg.svd(end_to_end, compute_uv=False))),
+        residual=float(np.abs(found.gradient).max()),
+    )
+
+
+def class_objective(classes: int, model: ResidualModel, *, points: int = 1) -> MapObjective:
+    """Return F over all maps [C, C], of so many points; refuse a model whose cost is no smooth function of M alone.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `classes` is not a whole number of at least 2, or `model` is not a `ResidualModel` without embedding.
+    """
+    count = integer("classes", classes, minimum=2)
+    if not isinstance(model, ResidualModel):
+        raise TypeError(f"model is {model!r}; it must be a ResidualModel, such as FrobeniusModel(8, 0.01, 0.01).")
+    if model.embedding_decay is not None:
+        raise ValueError(
+            f"embedding_decay is {model.embedding_decay}; here the inputs are orthonormal and nothing embeds them: "
+            "leave it out."
+        )
+    return MapObjective(CrossEntropyLoss(None, np.arange(count), count), SpectralPenalty.of([model] * points))
