@@ -50,7 +50,7 @@ def problems(sizes: tuple[tuple[int, int, int, int], ...]) -> Iterator[tuple[str
 
 
 def timed(problem: Problem, **settings: int) -> tuple[Solution, float]:
-    """The solution and the median of three times."""
+    """Return the solution and the median of three times."""
     runs = [solve(problem, progress=False, **settings) for _ in range(3)]
     return runs[0], statistics.median(run.seconds for run in runs)
 

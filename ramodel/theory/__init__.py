@@ -3,6 +3,7 @@
 One class per model, all behind `ResidualModel`; the laws that hold whatever the model are functions.
 """
 
+from ramodel.theory import optimum
 from ramodel.theory.binary import rank_one_error, rank_one_profile, rank_one_trajectory
 from ramodel.theory.branch import (
     BranchConditions,
@@ -144,6 +145,7 @@ __all__ = [
     "logarithmic_law_constant",
     "mixed_gap",
     "off_branch_directions",
+    "optimum",
     "rank_bound",
     "rank_drop_jumps",
     "rank_one_error",

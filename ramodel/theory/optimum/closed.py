@@ -32,8 +32,7 @@ def shrink(y: Array, curvature: float, model: ResidualModel) -> Array:
 
     def cost(m: Array) -> tuple[Array, Array, Array]:
         """Return phi, phi' and phi''; with an embedding from those of the halves at sqrt(m): phi = 2 phi_half."""
-        values = (np.sqrt(m) if embedded else m)[np.newaxis]
-        value, stiffness, second = (part[0] for part in penalty.scalars(values))
+        value, stiffness, second = penalty.scalars(np.sqrt(m) if embedded else m)
         if not embedded:
             return value, stiffness * m, second
         return 2.0 * value, stiffness, (second - stiffness) / (2.0 * np.maximum(m, np.finfo(np.float64).tiny))
@@ -44,11 +43,12 @@ def shrink(y: Array, curvature: float, model: ResidualModel) -> Array:
     def convexity(m: Array) -> Array:
         return curvature + cost(m)[2]
 
-    turn = np.minimum(least_convex(model), y)
-    near = _last_negative(lambda m: -convexity(m), np.zeros_like(y), turn)
-    far = _last_negative(convexity, turn, y)
-    candidates = np.stack([_last_negative(slope, np.zeros_like(y), near), _last_negative(slope, far, y)])
-    values = [0.5 * curvature * (m - y) ** 2 + cost(m)[0] for m in candidates]
+    zero, turn = np.zeros_like(y), np.minimum(least_convex(model), y)
+    ends = _last_negative(
+        lambda m: convexity(m) * [[-1.0], [1.0]], np.stack([zero, turn]), np.stack([turn, y])
+    )  # of the interval before the turn, and start of that after it
+    candidates = _last_negative(slope, np.stack([zero, ends[1]]), np.stack([ends[0], y]))
+    values = 0.5 * curvature * (candidates - y) ** 2 + cost(candidates)[0]
     best: Array = np.where(values[1] < values[0], candidates[1], candidates[0])
     return best
 

@@ -52,7 +52,7 @@ class SquaredLoss(MapLoss):
         self.classes, self.width = targets.shape[1], inputs.shape[1]
         self.moment = inputs.T @ inputs / len(inputs)
         self._cross = targets.T @ inputs / len(inputs)
-        self.regression = np.linalg.lstsq(inputs, targets, rcond=None)[0].T
+        self.regression = np.asarray(np.linalg.lstsq(inputs, targets, rcond=None)[0].T, dtype=np.float64)
         """The map of least loss, [C, r]."""
         self.readout = self.regression
         self._least = float(np.square(inputs @ self.regression.T - targets).sum()) / (2.0 * len(inputs))
@@ -131,7 +131,8 @@ class CrossEntropyLoss(MapLoss):
         gradient /= len(self._right)
         if self._inputs is None:
             return gradient
-        return (gradient.reshape(-1, len(self._right)) @ self._inputs).reshape(len(gradient), self.classes, -1)
+        product: Array = gradient.reshape(-1, len(self._right)) @ self._inputs
+        return product.reshape(len(gradient), self.classes, -1)
 
 
 def _log_sum_exp(values: Array) -> Array:
@@ -177,5 +178,5 @@ def _ridge_regression(inputs: Array, targets: Array) -> Array:
     """Return the map [C, r] of least squares with a ridge of the mean variance of the inputs (1 where that is 0)."""
     moment = inputs.T @ inputs
     ridge = np.trace(moment) / len(moment) or 1.0
-    regression: Array = np.linalg.solve(moment + ridge * np.eye(len(moment)), inputs.T @ targets).T
-    return regression
+    regression = np.linalg.solve(moment + ridge * np.eye(len(moment)), inputs.T @ targets)
+    return np.asarray(regression.T, dtype=np.float64)

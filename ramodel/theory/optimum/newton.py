@@ -103,31 +103,34 @@ def _newton_step(objective: Objective, state: Evaluation, radius: Array, accurac
     """Return steps [b, n], decreases of the quadratic model [b] and the number of products (Steihaug's method)."""
     final_step, final_predicted = np.zeros_like(state.gradient), np.zeros_like(radius)
     rows, kept = np.arange(len(radius)), state.kept
-    step, predicted = np.zeros_like(state.gradient), np.zeros_like(radius)
-    residual = -state.gradient
+    step, residual = np.zeros_like(state.gradient), -state.gradient
     direction = residual.copy()
     squared = _dot(residual, residual)
+    # Column by column: lengths that conjugate gradients update without another product of vectors.
+    size, overlap, length = squared.copy(), np.zeros_like(radius), np.zeros_like(radius)  # d.d, s.d, s.s
+    predicted, stiffest = np.zeros_like(radius), np.zeros_like(radius)
     goal = accuracy**2 * squared
-    stiffest = np.zeros_like(radius)
     working = np.ones(len(radius), dtype=bool)
     products = 0
     while True:
         image = objective.hessian_product(kept, direction)
         products += 1
-        curvature, size = _dot(direction, image), _dot(direction, direction)
+        curvature = _dot(direction, image)
         with np.errstate(all="ignore"):
             stiffest = np.maximum(stiffest, np.abs(curvature) / size)
             flat = ~(np.abs(curvature) > FLAT * stiffest * size)
             share = squared / curvature
-            to_boundary = _distance_to_boundary(step, direction, size, radius)
+            room = np.maximum(radius**2 - length, 0.0)
+            to_boundary = room / (overlap + np.sqrt(overlap**2 + size * room))
         outward = (curvature < 0.0) | (share >= to_boundary)
         share = np.where(working & ~flat, np.where(outward, to_boundary, share), 0.0)
-        # r.p = r.r for conjugate gradients, so the model falls by share * r.r - share^2 p.Hp / 2.
+        # r.d = r.r for conjugate gradients, so the model falls by share * r.r - share^2 d.Hd / 2.
         predicted += share * squared - 0.5 * share**2 * curvature
         step += share[:, np.newaxis] * direction
         residual -= share[:, np.newaxis] * image
         new_squared = _dot(residual, residual)
         working &= ~flat & ~outward & (new_squared > goal)
+        length += share * (2.0 * overlap + share * size)
         left = np.count_nonzero(working)
         if left <= COMPACT * len(rows) or products == MAX_PRODUCTS:
             final_step[rows], final_predicted[rows] = step, predicted
@@ -135,20 +138,16 @@ def _newton_step(objective: Objective, state: Evaluation, radius: Array, accurac
                 return final_step, final_predicted, products
             index = np.flatnonzero(working)
             rows, kept, objective, working = rows[index], take(kept, index), objective.rows(index), working[index]
-            step, predicted, residual, direction = step[index], predicted[index], residual[index], direction[index]
-            squared, new_squared, goal = squared[index], new_squared[index], goal[index]
-            stiffest, radius = stiffest[index], radius[index]
-        direction *= np.where(working, new_squared / squared, 0.0)[:, np.newaxis]
+            step, residual, direction, share = step[index], residual[index], direction[index], share[index]
+            squared, new_squared, goal, radius = squared[index], new_squared[index], goal[index], radius[index]
+            size, overlap, length = size[index], overlap[index], length[index]
+            predicted, stiffest = predicted[index], stiffest[index]
+        turn = np.where(working, new_squared / squared, 0.0)
+        overlap = turn * (overlap + share * size)
+        size = new_squared + turn**2 * size
+        direction *= turn[:, np.newaxis]
         direction += residual
         squared = new_squared
-
-
-def _distance_to_boundary(step: Array, direction: Array, size: Array, radius: Array) -> Array:
-    """Return the t >= 0 with ``||step + t direction|| = radius``."""
-    half = _dot(step, direction)
-    room = np.maximum(radius**2 - _dot(step, step), 0.0)
-    distance: Array = room / (half + np.sqrt(half**2 + size * room))
-    return distance
 
 
 def _dot(a: Array, b: Array) -> Array:

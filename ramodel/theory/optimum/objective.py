@@ -8,7 +8,7 @@ import numpy as np
 
 from ramodel.theory.model import Array
 from ramodel.theory.optimum.losses import MapLoss
-from ramodel.theory.optimum.penalty import SpectralPenalty
+from ramodel.theory.optimum.penalty import Index, SpectralPenalty
 
 __all__ = ["Evaluation", "HalvesObjective", "KineticObjective", "MapObjective", "Objective"]
 
@@ -44,13 +44,14 @@ class Evaluation:
     def relative_gradient(self) -> Array:
         """``||gradient|| / scale``; ``||gradient||`` itself where the scale vanishes, as at a zero optimum."""
         norm = np.linalg.norm(self.gradient, axis=1)
-        return norm / np.where(self.scale > ZERO_SCALE, self.scale, 1.0)
+        relative: Array = norm / np.where(self.scale > ZERO_SCALE, self.scale, 1.0)
+        return relative
 
-    def rows(self, index: Array) -> "Evaluation":
+    def rows(self, index: Index) -> "Evaluation":
         """Keep the points in `index` only."""
         return Evaluation(self.value[index], self.gradient[index], self.scale[index], take(self.kept, index))
 
-    def replace_rows(self, index: Array, new: "Evaluation") -> None:
+    def replace_rows(self, index: Index, new: "Evaluation") -> None:
         """Overwrite the points in `index` by those points of `new`, in place."""
         self.value[index], self.gradient[index], self.scale[index] = (
             new.value[index],
@@ -60,12 +61,12 @@ class Evaluation:
         _replace(self.kept, new.kept, index)
 
 
-def take(kept: Kept, index: Array) -> Kept:
+def take(kept: Kept, index: Index) -> Kept:
     """Return the points in `index` of everything kept."""
     return tuple(take(part, index) if isinstance(part, tuple) else part[index] for part in kept)
 
 
-def _replace(kept: Kept, new: Kept, index: Array) -> None:
+def _replace(kept: Kept, new: Kept, index: Index) -> None:
     for old_part, new_part in zip(kept, new, strict=True):
         if isinstance(old_part, tuple):
             _replace(old_part, new_part, index)
@@ -85,7 +86,7 @@ class Objective(ABC):
         """Return Hessian times change [B, n] at the points of which `kept` was kept."""
 
     @abstractmethod
-    def rows(self, index: Array) -> "Objective":
+    def rows(self, index: Index) -> "Objective":
         """Return the objective of the points in `index` only."""
 
     @abstractmethod
@@ -135,7 +136,7 @@ class MapObjective(Objective):
         product = self._loss.hessian_product(loss_kept, maps) + self._penalty.hessian_product(cost_kept, maps)
         return product.reshape(change.shape)
 
-    def rows(self, index: Array) -> "MapObjective":
+    def rows(self, index: Index) -> "MapObjective":
         """Return the objective of the points in `index` only."""
         return MapObjective(self._loss, self._penalty.rows(index))
 
@@ -218,7 +219,7 @@ class HalvesObjective(ProductObjective):
         root = np.sqrt(m[:, : self._inner])
         return _join(left[:, :, : self._inner] * root[:, np.newaxis], root[:, :, np.newaxis] * right[:, : self._inner])
 
-    def rows(self, index: Array) -> "HalvesObjective":
+    def rows(self, index: Index) -> "HalvesObjective":
         """Return the objective of the points in `index` only."""
         return HalvesObjective(self._loss, self._left.rows(index), self._inner)
 
@@ -250,7 +251,7 @@ class KineticObjective(ProductObjective):
         stretch = right.swapaxes(1, 2) * (np.sqrt(1.0 + m) - 1.0)[:, np.newaxis]
         return _join((left * w[:, np.newaxis]) @ right, (stretch @ right) @ self._offset)
 
-    def rows(self, index: Array) -> "KineticObjective":
+    def rows(self, index: Index) -> "KineticObjective":
         """Return the objective of the points in `index` only."""
         return KineticObjective(self._loss, self._left.rows(index), self._right.rows(index), self._offset)
 

@@ -8,16 +8,20 @@ halves of depth L/2 (`halves`), each a network without embedding.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ramodel.theory.balance import solve_balance
 from ramodel.theory.frobenius import FrobeniusModel
 from ramodel.theory.kinetic import KineticModel
 from ramodel.theory.model import Array, ResidualModel
 
-__all__ = ["SpectralPenalty"]
+__all__ = ["Index", "SpectralPenalty"]
+
+Index = NDArray[Any]
+"""Which of B points."""
 
 Kind = Literal["frobenius", "nuclear", "ridge"]
 
@@ -68,7 +72,7 @@ class SpectralPenalty:
         one = np.ones((1, 1))
         return cls("ridge", one, one, decay * one)
 
-    def rows(self, index: Array) -> "SpectralPenalty":
+    def rows(self, index: Index) -> "SpectralPenalty":
         """Keep the matrices in `index` only."""
         return SpectralPenalty(self.kind, self.depth[index], self.jacobian_decay[index], self.head_decay[index])
 

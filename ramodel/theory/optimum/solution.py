@@ -68,18 +68,15 @@ class Solution:
     @cached_property
     def singular_values(self) -> Array:
         """m_k of M, [min(C, d_in)], falling."""
-        m: Array = np.linalg.svd(self.end_to_end, compute_uv=False)
-        return m
+        return np.asarray(np.linalg.svd(self.end_to_end, compute_uv=False), dtype=np.float64)
 
     @cached_property
     def jacobian_singular_values(self) -> Array:
         """The min(C, d) largest singular values of every J_l, [L, min(C, d)]; no others differ from zero."""
         count = min(self.head.shape)
-        if self.jacobians.strides[0] == 0:
-            s = np.linalg.svd(self.jacobians[0], compute_uv=False)[:count]
-            return np.broadcast_to(s, (len(self.jacobians), count))
-        s = np.linalg.svd(self.jacobians, compute_uv=False)[:, :count]
-        return s
+        equal = self.jacobians.strides[0] == 0
+        s = np.linalg.svd(self.jacobians[:1] if equal else self.jacobians, compute_uv=False)[:, :count]
+        return np.broadcast_to(np.asarray(s, dtype=np.float64), (len(self.jacobians), count))
 
     @property
     def factors(self) -> tuple[Array, Array]:
@@ -156,7 +153,7 @@ class Solution:
         problem, logits = self.problem, self.logits()
         if problem.targets.ndim > 1 or (logits.shape[1] == 1 and problem.loss != "logistic"):
             raise ValueError(
-                "targets of the problem are no labels of two classes or more; without, there is no margin."
+                "targets of the problem name no right logit among others; margins need labels of two classes or more."
             )
         if problem.loss == "logistic":
             signed: Array = problem.targets * logits[:, 0]
@@ -191,6 +188,7 @@ def aligned_network(model: ResidualModel, end_to_end: Array, width: int) -> Netw
     left, m, right = np.linalg.svd(end_to_end, full_matrices=False)
     count = min(len(m), width)
     left, m, right = left[:, :count], m[:count], right[:count]
+    m[m <= max(end_to_end.shape) * np.finfo(np.float64).eps * m[0]] = 0.0  # S7 with an embedding tells 0 from rounding
     frame = right if model.embedding_decay is None else np.eye(count, width)
     head = (left * model.head_singular_value(m)) @ frame
     embedding = (

@@ -82,10 +82,10 @@ def solve(
     rng = np.random.default_rng(integer("seed", seed, minimum=0, maximum=LARGEST_SEED))
     count = integer("starts", starts)
     positive("tolerance", tolerance)
-    reduction = Reduction.of(problem)
+    reduction, width = Reduction.of(problem), problem.inputs.shape[1] if problem.width is None else problem.width
     more = _initial(initial, problem, reduction)
     if closed := reduction.model is not None and isinstance(reduction.loss, SquaredLoss) and is_white(reduction.root):
-        ended = _closed(reduction, problem)
+        ended = _closed(reduction, width)
     else:
         with progress_bar("reduced problem", 3, show=progress) as bar:
             maps = starting_maps(reduction.loss, reduction.objective, count, rng)
@@ -98,7 +98,7 @@ def solve(
             f"objective {final.value[0]} with relative gradient {gradient_norm}: the numbers left float64. inputs "
             f"reach {np.abs(problem.inputs).max():g}; scale them to the order of one."
         )
-    end_to_end, (jacobians, head, embedding, feasible) = _network(problem, reduction, point)
+    end_to_end, (jacobians, head, embedding, feasible) = _network(reduction, point, problem.depth, width)
     return Solution(
         problem=problem,
         objective=float(final.value[0]),
@@ -129,17 +129,18 @@ def _initial(initial: ArrayLike | None, problem: Problem, reduction: Reduction) 
     shape = problem.classes, problem.inputs.shape[1]
     if initial is None:
         return np.empty((0, shape[0], len(reduction.root)))
-    one = finite_array("initial", initial).ndim == 2
-    maps = finite_array("initial", [initial] if one else initial, shape=(None, *shape))
+    maps = finite_array("initial", initial)
+    maps = finite_array("initial", maps[np.newaxis] if maps.ndim == 2 else maps, shape=(None, *shape))
     return maps @ reduction.basis * reduction.whitening
 
 
-def _closed(reduction: Reduction, problem: Problem) -> Descent:
+def _closed(reduction: Reduction, width: int) -> Descent:
     """Return the global optimum for squared error and white inputs, as the one start of a descent."""
-    assert reduction.model is not None and isinstance(reduction.loss, SquaredLoss) and problem.width is not None
+    assert reduction.model is not None
+    assert isinstance(reduction.loss, SquaredLoss)
     left, y, right = np.linalg.svd(reduction.loss.regression, full_matrices=False)
     m = shrink(y, float(reduction.root[0] ** 2), reduction.model)
-    m[problem.width :] = 0.0  # what a narrow network leaves out: the least costs the least
+    m[width:] = 0.0  # what a narrow network leaves out: the least costs the least
     point = reduction.objective.points(((left * m) @ right)[np.newaxis])
     found = reduction.objective.evaluate(point)
     return Descent(point, found.value, found.relative_gradient(), 0, 0)
@@ -153,7 +154,7 @@ def _search(objective: Objective, maps: Array, tolerance: float, bar: Progress) 
     if len(lower_ranks):
         rough = _joined(rough, _descend(objective, objective.points(lower_ranks), max(ROUGH, tolerance)))
     bar.advance(status=f"F {rough.value.min():.8g}")
-    finalists = _finalists(rough, np.linalg.svd(objective.maps(rough.point), compute_uv=False))
+    finalists = _finalists(rough, objective.maps(rough.point))
     final = _descend(objective, rough.point[finalists], tolerance)
     bar.advance(status=f"F {final.value.min():.8g}")
     for name in ("point", "value", "gradient_norm"):
@@ -161,8 +162,9 @@ def _search(objective: Objective, maps: Array, tolerance: float, bar: Progress) 
     return rough
 
 
-def _finalists(rough: Descent, m: Array) -> list[int]:
-    """Return the lowest starts that are not alike in objective and singular values [B, k]."""
+def _finalists(rough: Descent, maps: Array) -> list[int]:
+    """Return the lowest starts that are not alike in objective and singular values."""
+    m = np.linalg.svd(maps, compute_uv=False)
     chosen: list[int] = []
     for start in np.argsort(rough.value, kind="stable"):
         near = np.linalg.norm(m[chosen] - m[start], axis=1) <= ALIKE * np.linalg.norm(m[start])
@@ -183,16 +185,15 @@ def _settled(objective: Objective, ended: Descent) -> Array:
     return zero if objective.evaluate(zero).value[0] <= objective.evaluate(best).value[0] else best
 
 
-def _network(problem: Problem, reduction: Reduction, point: Array) -> tuple[Array, Network]:
+def _network(reduction: Reduction, point: Array, depth: int, width: int) -> tuple[Array, Network]:
     """Return M [C, d_in] and the network that attains it."""
-    assert problem.width is not None
     end_to_end = reduction.objective.maps(point)[0] / reduction.whitening @ reduction.basis.T
     if reduction.model is not None:
-        return end_to_end, aligned_network(reduction.model, end_to_end, problem.width)
+        return end_to_end, aligned_network(reduction.model, end_to_end, width)
     objective = reduction.objective
     assert isinstance(objective, KineticObjective)
     head, displacement = (factor[0] for factor in objective.factors(point))
-    return end_to_end, coloured_kinetic_network(problem.depth, head, displacement / reduction.root, reduction.basis)
+    return end_to_end, coloured_kinetic_network(depth, head, displacement / reduction.root, reduction.basis)
 
 
 def _descend(objective: Objective, points: Array, tolerance: float, max_iterations: int = 1000) -> Descent:

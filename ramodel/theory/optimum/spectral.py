@@ -6,13 +6,20 @@ from dataclasses import dataclass
 from numpy.typing import ArrayLike
 
 from ramodel.checks import finite_array, positive
+from ramodel.theory.frobenius import FrobeniusModel
+from ramodel.theory.kinetic import KineticModel
 from ramodel.theory.model import Array, ResidualModel
+from ramodel.theory.nuclear import NuclearModel
 from ramodel.theory.optimum.losses import MapLoss
 from ramodel.theory.optimum.newton import descend
 from ramodel.theory.optimum.objective import HalvesObjective, MapObjective, Objective
 from ramodel.theory.optimum.penalty import SpectralPenalty
 
 __all__ = ["SpectralDescent", "minimise_spectral"]
+
+
+REDUCIBLE = (FrobeniusModel, NuclearModel, KineticModel)
+"""Models whose least decay is a function of the singular values of M (the kinetic one for white inputs)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,8 +114,9 @@ def minimise_spectral(
 
 def reduced_objective(loss: MapLoss, models: Sequence[ResidualModel], *, width: int | None = None) -> Objective:
     """Return the objective in M, or with an embedding in the two halves of the network, for one model a point."""
-    if not models or not all(isinstance(model, ResidualModel) for model in models):
-        raise TypeError(f"model is {models!r}; it must be a ResidualModel, or a sequence of them.")
+    if not models or not all(isinstance(model, REDUCIBLE) for model in models):
+        names = ", ".join(kind.__name__ for kind in REDUCIBLE)
+        raise TypeError(f"model is {models!r}; it must be one of {names}, or a sequence of one of them.")
     if len({(type(model), model.ends) for model in models}) > 1:
         raise ValueError("model mixes classes, or models with and without embedding; minimise each kind by itself.")
     penalty = SpectralPenalty.of(models)
