@@ -17,7 +17,7 @@ try:
     import flint as _flint  # noqa: F401 - named here so that its absence gets an answer
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
-        "certified numbers need python-flint; install the extra: pip install 'ramodel[certified]'.", name="flint"
+        "bounds that are proven need python-flint; install the extra: pip install 'ramodel[certified]'.", name="flint"
     ) from error
 
 from ramodel.certified.configurations import CertifiedConfigurations, Configuration, Threshold

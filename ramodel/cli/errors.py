@@ -43,7 +43,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 def library_errors(command: "type[Command]", name: str) -> Iterator[None]:
     """Turn bad arguments that the library refuses, and files it cannot reach, into `UsageError`.
 
-    A FloatingPointError, a computation that left the range of numbers, becomes a `CommandError` with exit code 1.
+    An ArithmeticError other than an overflow of the arguments, such as a computation that left the range of numbers or
+    a root that could not be proven, becomes a `CommandError` with exit code 1.
 
     Only errors that ramodel raises on purpose count: a ValueError that escapes from NumPy, or from an operation in
     ramodel's own code, is a bug and keeps its traceback.
@@ -54,10 +55,11 @@ def library_errors(command: "type[Command]", name: str) -> Iterator[None]:
         raise
     except OSError as error:
         raise UsageError(f"ramodel {name}: {_with_options(_describe(error), command)}") from error
-    except (ValueError, TypeError, OverflowError, FloatingPointError) as error:
+    except (ValueError, TypeError, ArithmeticError, ModuleNotFoundError) as error:
         if not _raised_on_purpose(error):
             raise
-        kind = CommandError if isinstance(error, FloatingPointError) else UsageError
+        failed = isinstance(error, ArithmeticError) and not isinstance(error, OverflowError)
+        kind = CommandError if failed else UsageError
         raise kind(f"ramodel {name}: {_with_options(str(error), command)}") from error
 
 

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from ramodel.cli.command import Command, Maybe, Switch
-from ramodel.cli.output import columns, number, say_json, show
+from ramodel.cli.output import columns, number, say, say_json, show
 from ramodel.problem import Model
 
 __all__ = ["Predict"]
@@ -14,6 +14,10 @@ _GAINS: dict[Model, str] = {
     "kinetic": "ln(1+Ls)",
     "plain": "L ln s",
 }
+
+_SYMBOLS = {"jacobian": "jacobian s", "head": "head w", "cost": "cost"}
+_SHARP_DIGITS = 30
+"""Digits against which the error of float64 is proven."""
 
 
 class Predict(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -29,6 +33,11 @@ class Predict(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     JSON: model, depth and rows, each with end_to_end, jacobian (kinetic: then last), head, cost, log_gain, step_cv,
     depth_exponent, lower, upper; what is not defined, such as the exponent at m = 0, is null.
+
+    With --certified, for the models `frobenius` and `nuclear`, it prints instead s, w and the cost between bounds that
+    are proven by ball arithmetic, whatever was rounded, and a proven bound on the error of the s printed without it.
+    Every number given stands for its float64 value. The JSON rows then hold end_to_end; jacobian, head and cost, each
+    with text, lower and upper; and error, of s in float64.
     """
 
     EXAMPLE: ClassVar[str] = (
@@ -55,11 +64,20 @@ class Predict(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
     embedding_decay: Maybe[float] = None
     """Weight decay lam_E of a trained input embedding, greater than zero; leave out where there is none."""
 
+    certified: Switch = False
+    """Print proven bounds (needs the extra `certified`)."""
+
+    digits: int = 14
+    """With --certified: relative radius of the bounds, 10^-digits; 1 to 1000."""
+
     json: Switch = False
     """Print JSON instead of a table."""
 
     def run(self) -> int:
         """Print one row for each end-to-end singular value."""
+        if self.certified:
+            self._show_certified()
+            return 0
         from ramodel.checks import finite_array
         from ramodel.theory import MODELS
 
@@ -83,20 +101,70 @@ class Predict(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
             "upper": upper,
         }
         rows = [dict(zip(quantities, map(float, row), strict=True)) for row in zip(*quantities.values(), strict=True)]
-        depth = int(self.depth) if self.depth.is_integer() else self.depth
         if self.json:
-            say_json({"model": self.model, "depth": depth, "rows": rows})
+            say_json({"model": self.model, "depth": self._depth, "rows": rows})
             return 0
         jacobian = {"kinetic": ("first s", "last s"), "plain": ("layer s",)}.get(self.model, ("jacobian s",))
         headings = ("m", *jacobian, "head w", "cost", "log-gain", "step CV", "exponent", "lower", "upper")
-        embedded = "" if self.embedding_decay is None else f", embedding decay {self.embedding_decay:g}"
         show(
             columns(
                 ([number(value) for value in row.values()] for row in rows),
                 headings,
-                title=f"{self.model.capitalize()} model, L = {depth:g}, jacobian decay {self.jacobian_decay:g}, "
-                f"head decay {self.head_decay:g}{embedded}",
+                title=self._title,
                 note=f"log-gain: {_GAINS[self.model]}; exponent: d ln s / d ln L; lower, upper: bracket on s",
             )
         )
         return 0
+
+    def _show_certified(self) -> None:
+        """Print enclosures in place of numbers."""
+        from ramodel.certified import CertifiedModel
+        from ramodel.checks import finite_array
+        from ramodel.theory import MODELS
+
+        if self.model not in ("frobenius", "nuclear"):
+            raise ValueError(f"model is {self.model!r}; only 'frobenius' and 'nuclear' can be certified.")
+        decays = (self.jacobian_decay, self.head_decay, self.embedding_decay)
+        model = MODELS[self.model](self.depth, *decays)
+        names = ("depth", "jacobian_decay", "head_decay", "embedding_decay")
+        given = dict(zip(names, (self.depth, *decays), strict=True))
+        proven = CertifiedModel(kind=self.model, **given, digits=self.digits)
+        sharp = CertifiedModel(kind=self.model, **given, digits=max(self.digits, _SHARP_DIGITS))
+        rows = []
+        for m in map(float, finite_array("end_to_end", self.end_to_end, minimum=0.0)):
+            found = {
+                "jacobian": proven.jacobian_singular_value(m),
+                "head": proven.head_singular_value(m),
+                "cost": proven.cost(m),
+            }
+            error = sharp.jacobian_singular_value(m).error_of(float(model.jacobian_singular_value(m)))
+            rows.append((m, found, error))
+        if self.json:
+            bounds = [
+                {
+                    "end_to_end": m,
+                    **{name: {"text": str(x), "lower": x.lower, "upper": x.upper} for name, x in found.items()},
+                    "error": error,
+                }
+                for m, found, error in rows
+            ]
+            say_json({"model": self.model, "depth": self._depth, "rows": bounds})
+            return
+        say(f"{self._title}\nproven by ball arithmetic; the error is that of the s of the float64 closed form")
+        for m, found, error in rows:
+            say(f"\nm = {m!r}")
+            for name, x in found.items():
+                say(f"  {_SYMBOLS[name]:10}  {x}")
+            say(f"  {'error of s':10}  at most {error:.1e}" if error else f"  {'error of s':10}  none")
+
+    @property
+    def _depth(self) -> float:
+        return int(self.depth) if self.depth.is_integer() else self.depth
+
+    @property
+    def _title(self) -> str:
+        embedded = "" if self.embedding_decay is None else f", embedding decay {self.embedding_decay:g}"
+        return (
+            f"{self.model.capitalize()} model, L = {self.depth:g}, jacobian decay {self.jacobian_decay:g}, "
+            f"head decay {self.head_decay:g}{embedded}"
+        )

@@ -1,5 +1,6 @@
 """`ramodel predict`: the numbers, the JSON, the table, bad input."""
 
+import sys
 from functools import partial
 
 import mpmath
@@ -94,3 +95,37 @@ def test_table(ramodel):
 )
 def test_bad_input(ramodel, options, sentence):
     assert ramodel("predict", *words(**options)) == (2, "", f"ramodel predict: {sentence}\n")
+
+
+def test_certified_bounds_hold_what_is_printed_without(ramodel):
+    plain = ramodel("predict", *words(), "--json").json()["rows"]
+    proven = ramodel("predict", *words(), "--certified", "--json").json()["rows"]
+    for row, bounds in zip(plain, proven, strict=True):
+        assert bounds["error"] <= 2e-15 * row["jacobian"]
+        assert list(bounds) == ["end_to_end", "jacobian", "head", "cost", "error"]
+        for name in ("jacobian", "head", "cost"):
+            assert bounds[name]["lower"] <= row[name] <= bounds[name]["upper"]
+            assert bounds[name]["upper"] - bounds[name]["lower"] <= 3e-14 * row[name]
+    table = ramodel("predict", *words(), "--certified", "--digits", "30")
+    assert (table.code, table.err) == (0, "")
+    assert "+/- 4.4e-31" in table.out
+    assert proven[0]["jacobian"]["text"][:16] in table.out
+
+
+@pytest.mark.parametrize(("options", "sentence"), [
+    (["--model", "plain"], "--model is 'plain'; only 'frobenius' and 'nuclear' can be certified."),
+    (["--digits", "0"], "--digits is 0; it must be at least 1."),
+])  # fmt: skip
+def test_what_cannot_be_certified(ramodel, options, sentence):
+    outcome = ramodel("predict", *words(), "--certified", *options)
+    assert outcome == (2, "", f"ramodel predict: {sentence}\n")
+
+
+def test_certified_without_its_extra(ramodel, monkeypatch):
+    for module in [name for name in sys.modules if name.startswith(("ramodel.certified", "flint"))]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "flint", None)
+    outcome = ramodel("predict", *words(), "--certified")
+    assert outcome.code == 2
+    assert "python-flint; install the extra: pip install 'ramodel[certified]'." in outcome.err
+    assert outcome.err.count("\n") == 1
