@@ -2,13 +2,13 @@
 
 import os
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
 import xarray as xr
 from matplotlib.figure import Figure as Canvas
 
-import ramodel
 from ramodel.checks import one_of, writable_folder
 from ramodel.experiments.demonstrations import (
     s06_threshold,
@@ -173,7 +173,7 @@ def illustrate(
 def _numbers(illustration: Illustration, folder: Path, *, quick: bool) -> xr.Dataset:
     """Return the stored numbers, or compute and store them."""
     path = folder / f"{illustration.name}.nc"
-    origin = {"ramodel": ramodel.__version__, "quick": int(quick)}
+    origin = {"ramodel": version("ramodel"), "quick": int(quick)}
     if path.is_file():
         try:
             stored = read_tree(path).to_dataset()
