@@ -60,6 +60,17 @@ def test_imbalance_is_conserved_without_decay_whatever_the_loss(seed, loss, zero
         assert np.all(stretch >= least_stretch(course.heads[0]) - 1e-7)
 
 
+def test_least_stretch_is_reached_where_the_head_is_given_up():
+    """Targets of zero: the head shrinks to nothing, and the blocks pay for it."""
+    problem = Problem(
+        model="frobenius", loss="squared", inputs=np.eye(1), targets=np.zeros((1, 1)), depth=2, jacobian_decay=0.0,
+        head_decay=0.0,
+    )  # fmt: skip
+    course = gradient_flow(problem, [0.0, 100.0], head=[[0.6]])
+    assert 1.0 + course.jacobians[1, 0, 0, 0] == pytest.approx(0.8)
+    assert least_stretch(course.heads[0]) == pytest.approx(0.8)
+
+
 def test_error_of_the_invariant_follows_the_tolerance():
     errors = []
     for tolerance in (1e-4, 1e-7, 1e-10):

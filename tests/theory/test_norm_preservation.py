@@ -106,6 +106,10 @@ def test_kinetic_blocks_stretch_most_at_the_input_and_as_a_power_of_depth():
     assert np.log(first[1] / first[0]) / np.log(10.0) == pytest.approx(-0.75, abs=0.05)
 
 
+def test_logarithmic_law_is_the_formula():
+    np.testing.assert_allclose(logarithmic_law([1, 8], [2.0, 3.0]), [2.0 * np.log(2.0), 3.0 * np.log(16.0) / 8.0])
+
+
 def test_bounds_by_layer():
     s = np.array([[0.5, 0.25], [0.4, 0.1]])
     lower, upper = gradient_ratio_bounds(s)

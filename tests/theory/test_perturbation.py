@@ -62,6 +62,8 @@ def test_with_the_gap_of_one_matrix_the_constant_is_not_one():
     assert np.linalg.norm(error, 2) == pytest.approx(0.3)
     assert turned > subspace_angle_bound(0.3, 2.0 - 1.0)  # the wrong gap
     assert turned <= subspace_angle_bound(0.3, mixed_gap([2.0, 1.0], t, 1))
+    # Had diag(2, 1) been measured, the same angle: its own gap would not do, less the error it does.
+    assert turned <= vector_angle_bound([2.0, 1.0], 0.3)[0] == pytest.approx(0.3 / 0.7)
 
 
 def test_single_vectors_mean_nothing_inside_a_cluster():
