@@ -47,3 +47,14 @@ PRINTED = 2e-8
 STIFF = 1e-4
 """Relative: small Hessian eigenvalues against their limit of vanishing decay (S12), at decays of 1e-6 where the loss
 curves with order one; Hessians of that size leave 1e-10 of their rounding over the decay."""
+
+CONSTRUCTED = 1e-13
+"""Relative, times the condition number of the loss gradient: gradient at critical points made by hand. Random inputs of a
+condition up to a hundred give it up to 500 rounding errors."""
+
+REDUCED = 1e-9
+"""Relative, or absolute of order one: the reduced objective against that of its network or of another road; both stop
+at relative gradients of 1e-10, so that values agree to their rounding and maps to about that."""
+
+UNREDUCED_GRADIENT = 1e-8
+"""Absolute: gradient over all J_l, W and E at a network made from a reduced gradient of 1e-10 (decays up to one)."""
