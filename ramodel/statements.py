@@ -9,10 +9,9 @@ import msgspec
 
 from ramodel.checks import one_of
 
-__all__ = ["STATEMENTS", "Provenance", "Statement", "Status", "markdown_table", "statement"]
+__all__ = ["STATEMENTS", "Provenance", "Statement", "markdown_table", "statement"]
 
 Provenance = Literal["own", "known", "own + known", "paper"]
-Status = Literal["conjectured", "checked", "proved"]
 
 
 class Statement(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,8 +30,8 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
     provenance
         `own` (derived for this project), `known` (a standard result), `paper` (a property announced by Li & Papyan).
     status
-        `proved` (by machine, in proofs_check), `checked` (numerically, by the tests), `conjectured` (neither yet: a
-        derivation exists on paper, or it is an empirical property).
+        `proved` or `proved within <family>` (by machine, in proofs_check), `checked numerically` (by the tests),
+        `observed` (an empirical property: claimed of trained networks, measured here).
     sources
         Keys in refs.bib.
     code
@@ -44,7 +43,7 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
     claim: str
     assumptions: str
     provenance: Provenance
-    status: Status
+    status: str
     sources: tuple[str, ...] = ()
     code: str = ""
 
@@ -58,7 +57,7 @@ _ALL = (
         provenance="own",
         status="proved",
         sources=("HornJohnson2013",),
-        code="ramodel.theory.FrobeniusModel.from_head",
+        code="ramodel.theory.FrobeniusModel.from_head, ramodel.theory.construct_critical_point",
     ),
     Statement(
         id="S2",
@@ -77,7 +76,7 @@ _ALL = (
         provenance="own",
         status="proved",
         sources=("HornJohnson1991", "MarshallOlkin2011"),
-        code="ramodel.theory.FrobeniusModel.cost",
+        code="ramodel.theory.FrobeniusModel.cost, ramodel.theory.optimum.solve",
     ),
     Statement(
         id="S4",
@@ -104,79 +103,87 @@ _ALL = (
         claim="(1 + s)^(2L+1) = m^2/rho above the threshold m = sqrt(rho), s = 0 below it",
         assumptions="nuclear model, global minimum",
         provenance="own",
-        status="checked",
-        code="ramodel.theory.NuclearModel",
+        status="proved",
+        code="ramodel.theory.NuclearModel, ramodel.theory.threshold_rank",
+        sources=("HornJohnson1991", "MarshallOlkin2011"),
     ),
     Statement(
         id="S7",
         title="Transport cost: RA1 and RA4 within a network",
-        claim="equal steps on a line, and 1/eig(J_l) = (l - 1) + L/t",
-        assumptions="kinetic model, global minimum",
+        claim="equal steps on a line, P_l = I + (l/L)(P - I), and 1/eig(J_l) = (l - 1) + L/t",
+        assumptions="kinetic model, critical point with P_1 .. P_(L-1) invertible, as at the global minimum",
         provenance="own",
-        status="conjectured",
+        status="proved",
         sources=("GaiZhang2021",),
+        code="ramodel.theory.KineticModel, ramodel.theory.equal_step_jacobians",
     ),
     Statement(
         id="S8",
         title="Without skips there is nothing to align",
-        claim="the plain net is invariant under A_l -> Q_l A_l Q_(l-1)^T, so singular vectors share no frame",
+        claim="F is invariant under A_l -> Q_l A_l Q_(l-1)^T; only neighbours align: A_(l+1)^T A_(l+1) = A_l A_l^T",
         assumptions="plain linear net with decay on A_l",
         provenance="own + known",
-        status="conjectured",
+        status="proved",
         sources=("AroraEtAl2018",),
+        code="ramodel.theory.PlainModel, ramodel.theory.rotate_gauge",
     ),
     Statement(
         id="S9",
         title="Norm preservation",
-        claim="1 <= |g_(l-1)|/|g_l| <= 1 + s_1 = 1 + O(log L / L)",
-        assumptions="Frobenius model, positive branch",
+        claim="1 + s_min <= |g_(l-1)|/|g_l| <= 1 + s_1, forward 1 <= |h_l|/|h_(l-1)| <= 1 + s_1, s_1 = O(log L / L)",
+        assumptions="Frobenius model, positive branch (nuclear: at its optimum, s_1 = O(1/L))",
         provenance="own",
-        status="conjectured",
+        status="proved",
         sources=("ZaeemzadehEtAl2020",),
+        code="ramodel.theory.gradient_ratio_bounds, ramodel.metrics.gradient_norm_ratio",
     ),
     Statement(
         id="S10",
         title="Low rank beats the simplex",
         claim="beyond a threshold depth the pair family has lower objective than Neural Collapse's simplex",
-        assumptions="cross-entropy, orthonormal class inputs, Frobenius model",
+        assumptions="cross-entropy, orthonormal class inputs, Frobenius model; that nothing lies lower is by search",
         provenance="own",
-        status="conjectured",
+        status="proved within the circulant family",
         sources=("GarrodKeating2024", "SukenikEtAl2024", "SukenikEtAl2025", "BoixAdsera2025"),
+        code="ramodel.theory.configurations.best_configuration, ramodel.theory.configurations.threshold_depth",
     ),
     Statement(
         id="S11",
         title="Binary case",
-        claim="rank-one blocks s v v^T; steps equal iff 1/s_(l+1) = 1/s_l + 1",
-        assumptions="one logit, Frobenius model, critical point",
+        claim="J_l = j_l v v^T, every trajectory is a line, its steps equal iff 1/s_(l+1) = 1/s_l + 1",
+        assumptions="Frobenius model, critical point, one logit or two-class softmax",
         provenance="own",
-        status="checked",
-        code="ramodel.theory.equal_step_profile",
+        status="proved",
+        code="ramodel.theory.equal_step_profile, ramodel.theory.rank_one_trajectory",
     ),
     Statement(
         id="S12",
         title="Gradient flow",
         claim="A_l A_l^T - A_(l+1)^T A_(l+1) is conserved without decay, and decays at a known rate with it",
-        assumptions="Frobenius model, gradient flow",
+        assumptions="Frobenius model, gradient flow, lam_J, lam_W >= 0",
         provenance="own + known",
-        status="conjectured",
+        status="proved",
         sources=("AroraEtAl2018",),
+        code="ramodel.theory.imbalance_rate, ramodel.theory.alignment_rate, ramodel.simulate.gradient_flow",
     ),
     Statement(
         id="S13",
         title="Stochastic depth",
         claim="the variance of the kept blocks penalises s in closed form",
-        assumptions="aligned blocks with equal s",
+        assumptions="aligned blocks with equal s, kept independently with probability q",
         provenance="own",
-        status="conjectured",
+        status="proved within the family of aligned blocks with equal s",
+        code="ramodel.theory.expected_squared_loss",
     ),
     Statement(
         id="S14",
         title="From a measured Jacobian to a verdict",
         claim="|sigma_k(J_l) - s_k| <= |E_l|, and subspaces turn by at most |E_l| / mixed gap",
-        assumptions="J_l = J + E_l",
+        assumptions="J_l = J + E_l, mixed gap sigma_k(J) - sigma_(k+1)(J_l) > 0",
         provenance="known",
-        status="conjectured",
+        status="proved",
         sources=("Wedin1972", "DavisKahan1970"),
+        code="ramodel.theory.singular_value_interval, ramodel.theory.subspace_angle_bound",
     ),
     Statement(
         id="S15",
@@ -184,7 +191,8 @@ _ALL = (
         claim="with rank W < d every critical point off the positive branch is a strict saddle",
         assumptions="Frobenius model",
         provenance="own",
-        status="conjectured",
+        status="proved",
+        code="ramodel.theory.descent_path",
     ),
     Statement(
         id="S16",
@@ -192,16 +200,18 @@ _ALL = (
         claim="lam_W |W|^2 = -<dell/dZ, Z> = lam_J (tr J_l + |J_l|^2) for every l",
         assumptions="Frobenius model, every critical point",
         provenance="own",
-        status="checked",
+        status="proved",
+        code="ramodel.theory.energies",
     ),
     Statement(
         id="S17",
         title="Coupling",
-        claim="the coupling measure m_K vanishes at S1(d); a plain net's level is known",
-        assumptions="Frobenius, nuclear or white kinetic model",
+        claim="m_K = 0 at S1(d), m_K <= 2 |J_1 - J_2|/|S_1|, E m_K^2 = 1 + (K^2/d^2) |J_1|^2/|S_1|^2 for Haar frames",
+        assumptions="Frobenius, nuclear or white kinetic model for the zero; any pair for the bound",
         provenance="own",
-        status="conjectured",
+        status="proved",
         sources=("AubryEtAl2024",),
+        code="ramodel.metrics.coupling_error, ramodel.theory.independent_coupling_error",
     ),
     Statement(
         id="S18",
@@ -209,7 +219,7 @@ _ALL = (
         claim="m = (lam_J / sqrt(lam_W lam_E)) s (1 + s)^(L+1), cost lam_J (2 s + (L+2) s^2)",
         assumptions="trained input embedding with decay lam_E",
         provenance="own",
-        status="checked",
+        status="proved",
         code="ramodel.theory.FrobeniusModel(embedding_decay=...)",
     ),
     Statement(
@@ -218,7 +228,7 @@ _ALL = (
         claim="lam_J |B_l|^2 = -<g_l, f_l(h_(l-1))>: a block's weight energy is its work against the loss",
         assumptions="stationary point; the branch ends linearly in its decayed parameters B_l",
         provenance="own",
-        status="checked",
+        status="proved",
         code="ramodel.theory.gain_from_energy, ramodel.spectra.work_and_energy",
     ),
     Statement(
@@ -227,7 +237,7 @@ _ALL = (
         claim="the representations h_0, ..., h_L of an input are equispaced on a line",
         assumptions="trained residual network",
         provenance="paper",
-        status="conjectured",
+        status="observed",
         sources=("LiPapyan2023",),
         code="ramodel.metrics",
     ),
@@ -237,7 +247,7 @@ _ALL = (
         claim="top left and right singular vectors of the Residual Jacobians align, with each other and across depth",
         assumptions="trained residual network",
         provenance="paper",
-        status="conjectured",
+        status="observed",
         sources=("LiPapyan2023",),
         code="ramodel.metrics",
     ),
@@ -247,7 +257,7 @@ _ALL = (
         claim="Residual Jacobians have rank at most C, the number of classes",
         assumptions="trained fully connected residual network",
         provenance="paper",
-        status="conjectured",
+        status="observed",
         sources=("LiPapyan2023",),
         code="ramodel.metrics",
     ),
@@ -257,7 +267,7 @@ _ALL = (
         claim="top singular values behave as 1/L across networks and as 1/(l + c) within one",
         assumptions="trained residual network",
         provenance="paper",
-        status="conjectured",
+        status="observed",
         sources=("LiPapyan2023",),
         code="ramodel.metrics",
     ),

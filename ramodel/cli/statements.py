@@ -14,13 +14,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Statements"]
 
-_STYLES = {"proved": "green", "checked": "cyan", "conjectured": "yellow"}
+_STYLES = {"proved": "green", "checked": "cyan", "observed": "yellow"}
 
 
 class Statements(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """List the statements S1-S19 of the provable model and the properties RA1-RA4: claim, origin, status.
 
-    Status: `proved` by machine (see `ramodel prove`), `checked` numerically by the tests, `conjectured` neither yet.
+    Status: `proved`, or proved within a family that its card names, by machine (see `ramodel prove`); `checked`
+    numerically by the tests; `observed` in trained networks, where it is measured.
     With ids it prints all there is to know of those: assumptions, sources (see `ramodel cite`), where the code is.
     """
 
@@ -73,7 +74,8 @@ def _table(chosen: "list[Statement]") -> "Table":
         padding=(0, 1, 0, 0),
     )
     for entry in chosen:
-        status = Text(entry.status, style=_STYLES[entry.status])
+        first, *rest = entry.status.split()
+        status = Text(f"{first} (family)" if rest[:1] == ["within"] else first, style=_STYLES[first])
         table.add_row(entry.id, entry.title, Text(entry.claim), entry.provenance, status)
     return table
 
