@@ -122,7 +122,12 @@ def polygons(sizes: Sequence[int], model: ResidualModel) -> Configuration:
     corners = tuple(sorted((integer(f"sizes[{i}]", n) for i, n in enumerate(sizes)), reverse=True))
     if sum(corners) < 2:
         raise ValueError(f"sizes is {tuple(sizes)!r}; the polygons must have at least two corners in all.")
-    return _lowest(f"polygons {'+'.join(map(str, corners))}", polygon_symmetry(corners), model)
+    return _lowest(polygon_name(corners), polygon_symmetry(corners), model)
+
+
+def polygon_name(sizes: Sequence[int]) -> str:
+    """Return the name of the family, such as "polygons 2+2+1"."""
+    return f"polygons {'+'.join(map(str, sizes))}"
 
 
 def triangular(classes: int, model: ResidualModel) -> Configuration:

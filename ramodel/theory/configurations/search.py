@@ -6,14 +6,23 @@ import numpy as np
 
 from ramodel.checks import LARGEST_SEED, finite_array, integer
 from ramodel.theory.configurations.configuration import Configuration, class_objective, describe
-from ramodel.theory.configurations.families import circulant, lattice, pair, polygons, scaled, triangular
+from ramodel.theory.configurations.families import (
+    TOLERANCE,
+    circulant,
+    critical_maps,
+    lattice,
+    pair,
+    polygon_name,
+    scaled,
+    triangular,
+)
 from ramodel.theory.configurations.simplex import simplex
 from ramodel.theory.configurations.symmetry import polygon_symmetry
 from ramodel.theory.model import Array, ResidualModel
 from ramodel.theory.optimum.losses import CrossEntropyLoss
 from ramodel.theory.optimum.spectral import minimise_spectral
 
-__all__ = ["best_configuration", "free_search", "named_families", "partitions", "starting_maps"]
+__all__ = ["best_configuration", "free_search", "lowest_map", "named_families", "partitions", "starting_maps"]
 
 SAME = 1e-9
 """Relative difference of values below which two configurations are the same, and the simpler name is given."""
@@ -21,8 +30,11 @@ SAME = 1e-9
 SCALES = (4.0, 8.0, 16.0)
 """Squared lengths of random starting vectors."""
 
-NEARLY = 1e-6
-"""The same, where a descent has only begun to tell."""
+ROUGH, ROUGH_ITERATIONS = 1e-3, 300
+"""Relative gradient, and Newton steps, after which a start has shown what it is worth."""
+
+PROMISING = 0.01
+"""Relative difference of such rough values below which the greater may turn out the lower."""
 
 NOISE = 0.05
 """Of every start, so that none sits in a saddle by symmetry."""
@@ -99,10 +111,7 @@ def free_search(
     class_objective(count, model)
     own = [finite_array(f"guesses[{i}]", guess, shape=(count, count)) for i, guess in enumerate(guesses)]
     maps = starting_maps(count, model, starts=starts, seed=seed, guesses=own)
-    descent = minimise_spectral(_loss(count), model, maps, callback=callback)
-    lowest = descent.maps[descent.values.argmin()]
-    polished = minimise_spectral(_loss(count), model, lowest[np.newaxis], tolerance=1e-14)
-    return describe("free", model, polished.maps[0])
+    return describe("free", model, lowest_map(model, maps, callback=callback))
 
 
 def best_configuration(
@@ -144,6 +153,17 @@ def best_configuration(
     return next((found for found in _polygon_families(classes, model, lowest) if _reaches(found, lowest)), free)
 
 
+def lowest_map(model: ResidualModel, starts: Array, *, callback: Callable[[Array, Array], None] | None = None) -> Array:
+    """Return the lowest critical point [C, C] reached from starts [B, C, C]: all roughly, the best few to the end."""
+    loss = _loss(starts.shape[1])
+    rough = minimise_spectral(loss, model, starts, tolerance=ROUGH, max_iterations=ROUGH_ITERATIONS, callback=callback)
+    promising = rough.values <= rough.values.min() * (1.0 + PROMISING)
+    settled = minimise_spectral(loss, model, rough.maps[promising], callback=callback)
+    lowest = settled.maps[settled.values.argmin()]
+    end: Array = minimise_spectral(loss, model, lowest[np.newaxis], tolerance=TOLERANCE).maps[0]
+    return end
+
+
 def starting_maps(
     classes: int, model: ResidualModel, *, starts: int, seed: int, guesses: Sequence[Array] = ()
 ) -> Array:
@@ -183,10 +203,11 @@ def _orthogonal_polygons(every: Sequence[tuple[int, ...]], model: ResidualModel)
 def _polygon_families(classes: int, model: ResidualModel, value: float) -> Iterator[Configuration]:
     """Go through the polygon families that may have this value, finest first: a descent keeps its start's symmetry."""
     every = sorted(partitions(classes), key=lambda sizes: (sizes.count(1), -len(sizes)))
-    values = minimise_spectral(_loss(classes), model, _orthogonal_polygons(every, model)).values
-    for sizes, reached in zip(every, values, strict=True):
-        if reached <= value * (1.0 + NEARLY):
-            yield polygons(sizes, model)
+    rough = minimise_spectral(_loss(classes), model, _orthogonal_polygons(every, model), tolerance=ROUGH)
+    for sizes, reached, end in zip(every, rough.values, rough.maps, strict=True):
+        if reached <= value * (1.0 + PROMISING):
+            maps, _ = critical_maps(polygon_symmetry(sizes), model, end[np.newaxis])
+            yield describe(polygon_name(sizes), model, maps[0])
 
 
 def _reaches(found: Configuration, value: float) -> bool:
