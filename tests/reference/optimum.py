@@ -28,14 +28,14 @@ def lowest_scalar(y, curvature, cost):
     """The least of (curvature/2) (m - y)^2 + cost(m)/2 over m in [0, y]: a fine grid, then golden section."""
 
     def value(m):
-        return 0.5 * curvature * (m - y) ** 2 + 0.5 * float(cost(m))
+        return 0.5 * curvature * (m - y) ** 2 + 0.5 * cost(m)
 
     grid = np.concatenate([[0.0], y * np.geomspace(1e-6, 1.0, 4000)])
-    values = [value(m) for m in grid]
+    values = value(grid)
     best = int(np.argmin(values))
     bracket = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
     polished = minimize_scalar(value, bounds=bracket, method="bounded", options={"xatol": 1e-12})
-    return min(values[best], float(polished.fun))
+    return min(float(values[best]), float(polished.fun))
 
 
 def spectral_penalty(matrix, cost):

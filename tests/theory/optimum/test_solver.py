@@ -11,7 +11,7 @@ from ramodel.theory.optimum import minimise_spectral, solve
 from ramodel.theory.optimum.reduction import Reduction, model_of
 from tests.reference import optimum as reference
 from tests.strategies import problems
-from tests.tolerances import MINIMISER, OPTIMISER, PRINTED, REDUCED, UNREDUCED_GRADIENT
+from tests.tolerances import OPTIMISER, PRINTED, REDUCED, UNREDUCED_GRADIENT
 
 MODELS = ("frobenius", "nuclear", "kinetic")
 LOSSES = ("squared", "cross-entropy", "logistic")
@@ -55,11 +55,11 @@ def drawn(**changes):
     return random_problem(**settings | changes)
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(problems(models=MODELS))
 def test_it_agrees_with_the_optimiser_that_knows_nothing(problem):
     problem = problem.whitened() if problem.model == "kinetic" and problem.embedding_decay else problem
-    solution, unreduced = solve(problem, starts=8), minimise(problem)
+    solution, unreduced = solve(problem, starts=8), minimise(problem, time_budget=10)
     assert solution.converged
     assert solution.objective <= unreduced.objective + REDUCED
     if solution.objective > unreduced.objective - REDUCED and unreduced.converged:
@@ -67,7 +67,7 @@ def test_it_agrees_with_the_optimiser_that_knows_nothing(problem):
         np.testing.assert_allclose(solution.singular_values, found, atol=OPTIMISER)
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(problems(models=MODELS))
 def test_the_network_attains_the_reduced_objective_and_is_stationary(problem):
     problem = problem.whitened() if problem.model == "kinetic" and problem.embedding_decay else problem
@@ -92,11 +92,12 @@ def test_s10_values_are_reached(classes, depth, decay, value):
 
 
 @pytest.mark.parametrize(
-    ("classes", "depth", "value", "rank"), [(9, 8, 0.0530596714, 3), (10, 16, 0.0294323192, 3), (10, 32, 0.0155130292, 3)]
+    ("classes", "depth", "value", "rank"),
+    [(9, 8, 0.0530596714, 3), (10, 16, 0.0294323192, 3), (10, 32, 0.0155130292, 3)],
 )
 def test_optima_lower_than_those_listed_in_s10(classes, depth, value, rank):
-    """Found by starts of low rank; what random matrices lead to is 1.5 to 7 % higher."""
-    solution = solve(problem_of(inputs=np.eye(classes), targets=np.arange(classes), depth=depth))
+    """Found by starts of low rank; what random matrices lead to is 1.5 to 4 % higher."""
+    solution = solve(problem_of(inputs=np.eye(classes), targets=np.arange(classes), depth=depth), starts=16)
     assert solution.objective <= value * (1 + PRINTED)
     s = solution.jacobian_singular_values[0]
     assert np.count_nonzero(s > s[0] / 10) == rank
@@ -210,7 +211,10 @@ def test_an_embedding_may_be_narrow_or_wide(model, width):
 @pytest.mark.parametrize("loss", ["squared", "cross-entropy"])
 def test_a_zero_optimum_is_exactly_zero(model, loss):
     strong = {"jacobian_decay": 5.0, "head_decay": 5.0, "embedding_decay": 5.0}
-    for problem in (problem_of(model=model, loss=loss, **strong), problem_of(model=model, loss=loss, inputs=np.zeros((4, 4)))):
+    for problem in (
+        problem_of(model=model, loss=loss, **strong),
+        problem_of(model=model, loss=loss, inputs=np.zeros((4, 4))),
+    ):
         solution = solve(problem, starts=4)
         assert solution.converged
         for matrix in (solution.end_to_end, solution.head, solution.jacobians):
