@@ -115,6 +115,13 @@ def test_the_spoilt_twin_of_each_property_fails_where_it_was_spoilt(spoil):
     assert "allowed is" in line
 
 
+def test_left_and_right_vectors_are_both_to_align():
+    first, second = np.eye(WIDTH)[:, :1], np.eye(WIDTH)[:, 1:2]
+    for turned in (first @ second.T, second @ first.T):
+        message = message_of(assert_residual_alignment, [first @ first.T, turned], classes=1, symmetry_tolerance=None)
+        assert "RA2 aligned across depth: 1 - affinity of the top-1 subspaces is 1 at layers 1 and 2;" in message
+
+
 def test_message_counts_and_lists_what_held():
     jacobians, states = aligned()
     jacobians[1] = [[0, 1, 0, 0], [-1, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]

@@ -1,5 +1,9 @@
 """The runner: verdicts, shrunk counterexamples that can be tried again, the same seed the same cases, no traces."""
 
+import json
+import subprocess
+import sys
+
 import pytest
 from hypothesis import reject
 from hypothesis import strategies as st
@@ -102,18 +106,28 @@ def test_counterexamples_can_be_tried_again():
         eval(outcome.reproduction, {"CLAIMS": CLAIMS})  # noqa: S307  (the test is that this line runs)
 
 
-def test_no_traces(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    try_claim(CLAIMS["S2 balance"], examples=5)
+def test_processes_give_what_one_gives_and_leave_no_traces(tmp_path):
+    """From a process of its own: what hypothesis knows of the modules it stores once in a process."""
+    command = [
+        sys.executable,
+        "-m",
+        "ramodel",
+        "test-claims",
+        "S14",
+        "S13",
+        "--examples",
+        "10",
+        "--jobs",
+        "2",
+        "--json",
+    ]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
     assert list(tmp_path.iterdir()) == []
-
-
-def test_outcomes_come_in_the_order_of_the_claims_whatever_the_jobs():
-    claims = claims_of(["S14", "S13"])
-    alone, shared = (try_claims(claims, examples=10, seed=2, jobs=jobs) for jobs in (1, 2))
-    assert [f"{outcome.statement} {outcome.name}" for outcome in alone] == [claim.id for claim in claims]
-    for first, second in zip(alone, shared, strict=True):
-        assert (first.result, first.examples) == (second.result, second.examples)
+    shared = json.loads(done.stdout)["claims"]
+    alone = try_claims(claims_of(["S13", "S14"]), examples=10, jobs=1)
+    for entry, outcome in zip(shared, alone, strict=True):
+        assert entry == entry | {name: getattr(outcome, name) for name in ("statement", "name", "result", "examples")}
 
 
 def test_claims_of_statements():
