@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ramodel.checks import finite_array, integer
-from ramodel.problem import Problem
+from ramodel.problem import Problem, ProblemVariant
 from ramodel.theory.frobenius import FrobeniusModel
-from ramodel.theory.layer_decays import LayerDecayModel
+from ramodel.theory.layer_decays import LayerDecayModel, decay_of_each_layer
 from ramodel.theory.model import Array, representable
 from ramodel.theory.nuclear import NuclearModel
 
@@ -142,7 +142,7 @@ class CriticalPoint:
         Raises
         ------
         TypeError, ValueError
-            As `loss_gradient`; ValueError also for decays by layer, if `Problem` does not take them.
+            As `loss_gradient`; ValueError also for decays by layer: see `variant`.
 
         Examples
         --------
@@ -151,13 +151,40 @@ class CriticalPoint:
         array([[-4.242641],
                [ 0.      ]])
         """
+        if isinstance(self.model, LayerDecayModel):
+            raise ValueError("model has decays by layer, which a Problem does not take; use variant(inputs).")
+        return self._squared_loss(inputs, self.model.jacobian_decay)
+
+    def variant(self, inputs: ArrayLike) -> ProblemVariant:
+        """Squared-loss problem of which this is a critical point, with the decays listed by layer.
+
+        Parameters
+        ----------
+        inputs
+            X, shape [N, d_in].
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `loss_gradient`.
+
+        Examples
+        --------
+        >>> point = construct_critical_point(LayerDecayModel([1.0, 2.0], head_decay=1.0), [[2**0.5, 0.0]])
+        >>> point.variant([[1.0, 0.0], [0.0, 1.0]]).layer_decays
+        array([1., 2.])
+        """
+        decays = decay_of_each_layer(self.model.jacobian_decay, len(self.jacobians))
+        return ProblemVariant(problem=self._squared_loss(inputs, float(decays[0])), layer_decays=decays)
+
+    def _squared_loss(self, inputs: ArrayLike, jacobian_decay: float) -> Problem:
         return Problem(
             model="frobenius" if self.factors is None else "nuclear",
             loss="squared",
             inputs=np.asarray(inputs, dtype=np.float64),
             targets=self.targets(inputs),
             depth=len(self.jacobians),
-            jacobian_decay=self.model.jacobian_decay,  # type: ignore[arg-type]
+            jacobian_decay=jacobian_decay,
             head_decay=self.model.head_decay,
             embedding_decay=self.model.embedding_decay,
             width=self.head.shape[1],

@@ -130,11 +130,12 @@ def target_threshold(model: NuclearModel) -> float:
 
 
 def simplex_collapse_ratio(model: NuclearModel, classes: int) -> float:
-    """Ratio (lam_J/unit) (e^unit + C - 1); from 1 on the simplex with all blocks zero is stationary (S6; own; exact).
+    """Ratio (lam_J/unit) (e^unit + C - 1): at least 1 where the simplex needs no blocks (S6; own; exact).
 
     Mean cross-entropy of C orthonormal class inputs. Without embedding this is sqrt(lam_J lam_W) (e^sqrt(rho) + C - 1).
-    From 1 on the point is a local minimum, for below the threshold the objective is convex in M. It need not be the
-    global one.
+    Beyond 1 the best simplex with all blocks zero is a local minimum: its singular values stay
+    below the threshold. Below 1 it is a saddle, from which blocks grow. (Zero factors are stationary either way.) It
+    need not be the global minimum: with many classes or blocks a map of low rank with blocks is often lower.
 
     Parameters
     ----------

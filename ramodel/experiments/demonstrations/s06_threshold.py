@@ -23,7 +23,7 @@ CONFIGURATION: dict[str, Any] = {
     "curve_points": 200,
     "seed": 0,
 }
-QUICK: dict[str, Any] = {"points": 3, "depth": 2}
+QUICK: dict[str, Any] = {"points": 3, "depth": 1}
 MODELS: dict[Model, type[FrobeniusModel | NuclearModel]] = {"nuclear": NuclearModel, "frobenius": FrobeniusModel}
 ZERO = 1e-7
 """Share of the largest singular value of all blocks below which the optimiser's are zero; it leaves about 1e-10."""
