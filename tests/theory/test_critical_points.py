@@ -117,7 +117,7 @@ def test_bad_points_are_refused():
         construct_critical_point(model, np.eye(2, 3), [1, 1, 1])
     with pytest.raises(ValueError, match=r"branches hold values other than \+1 \(eigenvalue s\)"):
         construct_critical_point(model, np.eye(2, 3), 0)
-    with pytest.raises(ValueError, match="branches hold values other than .* and 0"):
+    with pytest.raises(ValueError, match=r"branches hold values other than .* and 0"):
         construct_critical_point(NuclearModel(2, 0.1, 0.1), np.eye(2, 3), -1)
     with pytest.raises(ValueError, match="input_vectors are given"):
         construct_critical_point(model, np.eye(2, 3), input_vectors=np.eye(3, 2))
@@ -126,7 +126,7 @@ def test_bad_points_are_refused():
         construct_critical_point(embedded, np.eye(2, 3))
     with pytest.raises(ValueError, match="not orthonormal"):
         construct_critical_point(embedded, np.eye(2, 3), input_vectors=np.ones((3, 2)))
-    with pytest.raises(TypeError, match="depth is 2.5"):
+    with pytest.raises(TypeError, match=r"depth is 2\.5"):
         construct_critical_point(FrobeniusModel(2.5, 0.1, 0.1), np.eye(2, 3))
     with pytest.raises(OverflowError, match="the end-to-end map"):
         construct_critical_point(FrobeniusModel(2000, 0.1, 0.1), np.eye(2, 3))

@@ -79,7 +79,7 @@ def test_start_is_the_point_and_the_path_closes():
 def test_where_it_does_not_apply():
     model = FrobeniusModel(2, 0.2, 0.1)
     on = construct_critical_point(model, np.eye(2, 3))
-    with pytest.raises(ValueError, match="no eigenvalue below -1 .* on the positive branch"):
+    with pytest.raises(ValueError, match=r"no eigenvalue below -1 .* on the positive branch"):
         descent_path(on.jacobians, on.head, 0.2)
     full = construct_critical_point(model, np.eye(2), -1)
     with pytest.raises(ValueError, match="head has rank 2, the width"):

@@ -124,7 +124,7 @@ def test_bad_energies_are_refused():
         energies([[[1.0]]], [[1.0]], [[1.0]], [[1.0]], jacobian_decay=1.0, head_decay=0.0)
     assert energies([[[0.0]]], [[0.0]], [[0.0]], [[1.0]], **ok).error == 0.0
     assert energies([[[1.0]]], [[0.0]], [[0.0]], [[1.0]], **ok).error == np.inf
-    with pytest.raises(ValueError, match="p is 0.5; the probability of a wrong class"):
+    with pytest.raises(ValueError, match=r"p is 0\.5; the probability of a wrong class"):
         simplex_train_loss(0.5, 4)
     with pytest.raises(ValueError, match="At p = 0 the margin is infinite"):
         simplex_margin(0.0, 4)

@@ -66,7 +66,8 @@ def test_optimiser_drops_the_rank_where_s6_says(head_decay, jumps):
     sizes = []
     for side in (-1, 1):
         y = np.diag(threshold * (1.0 + side * 0.01) * np.ones(2))
-        problem = Problem(model="nuclear", loss="squared", inputs=np.sqrt(2) * np.eye(2), targets=np.sqrt(2) * y, depth=3,
+        inputs = np.sqrt(2) * np.eye(2)
+        problem = Problem(model="nuclear", loss="squared", inputs=inputs, targets=inputs @ y, depth=3,
                           jacobian_decay=2.0, head_decay=head_decay)  # fmt: skip
         found = minimise(problem, starts=8, progress=False)
         sizes.append(np.linalg.svd(found.jacobians[0], compute_uv=False))
@@ -85,8 +86,8 @@ def test_simplex_without_blocks_is_a_minimum_exactly_beyond_the_ratio(classes, r
     m = brentq(lambda x: model.head_decay * x * (np.exp(x) + classes - 1) - 1.0, 0.0, 20.0)
     assert (m < model.threshold) == (ratio > 1.0)
     head = m * (np.eye(classes) - 1.0 / classes)
-    problem = Problem(model="nuclear", loss="cross-entropy", inputs=np.eye(classes), targets=np.arange(classes), depth=2,
-                      jacobian_decay=start, head_decay=0.2)  # fmt: skip
+    problem = Problem(model="nuclear", loss="cross-entropy", inputs=np.eye(classes), targets=np.arange(classes),
+                      depth=2, jacobian_decay=start, head_decay=0.2)  # fmt: skip
     objective = UnreducedObjective(problem, torch.device("cpu"))
     blocks = torch.zeros(2, 2, 1, classes, classes, dtype=torch.float64)
     point = objective.join(Variables(blocks, torch.from_numpy(head)[None], None))

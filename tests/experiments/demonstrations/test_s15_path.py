@@ -28,8 +28,8 @@ def test_without_spare_width_descent_stays_off_the_branch(dataset):
 
 
 def test_with_spare_width_descent_comes_back(monkeypatch):
-    monkeypatch.setitem(s15_path.CONFIGURATION, "step_size", 0.06)
-    monkeypatch.setitem(s15_path.QUICK, "steps", 2500)
+    monkeypatch.setattr(s15_path, "SPARE", (1,))
+    monkeypatch.setitem(s15_path.QUICK, "steps", 4500)
     dataset = s15_path.demonstrate(quick=True, progress=False)
     least = dataset.least.sel(spare=1)
     assert (least.min("step") < -0.1).any()
