@@ -5,10 +5,11 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 from ramodel.problem import Problem
-from ramodel.testing.claims.cases import Array, relative, unreduced_value
+from ramodel.testing.claims.cases import Array, relative, relative_gradient, unreduced_value
 from ramodel.testing.claims.claim import Claim
 from ramodel.testing.strategies import powers_of_ten
 from ramodel.theory import FrobeniusModel
+from ramodel.theory.configurations import simplex_margin
 
 __all__ = ["CLAIMS"]
 
@@ -57,8 +58,20 @@ def curvature(*, classes: int, depth: int, decay: float, margin: float, shift: f
     return float(abs(found - (p / classes + bend)) / (p / classes + abs(slope / margin)))
 
 
+def stationary(*, classes: int, depth: int, decay: float, more: int = 0) -> float:
+    """Return the relative gradient of F over all variables at the simplex of the margin claimed."""
+    model = FrobeniusModel(depth, decay, decay)
+    margin = simplex_margin(classes + more, model)
+    return relative_gradient(*_aligned(model, margin * (np.eye(classes) - 1.0 / classes)))
+
+
 def _value(model: FrobeniusModel, end_to_end: Array) -> float:
-    """Return F of the unreduced problem at the aligned factorisation of a symmetric map with eigenvalues >= 0."""
+    """Return F of the unreduced problem at the aligned factorisation of a map."""
+    return unreduced_value(*_aligned(model, end_to_end))
+
+
+def _aligned(model: FrobeniusModel, end_to_end: Array) -> tuple[Problem, Array, Array]:
+    """Return problem, J_l and W of the aligned factorisation of a symmetric map with eigenvalues of at least 0."""
     classes, depth = len(end_to_end), int(model.depth)
     problem = Problem(
         model="frobenius",
@@ -73,8 +86,7 @@ def _value(model: FrobeniusModel, end_to_end: Array) -> float:
     assume(m.min() > -1e-9)
     m = np.maximum(m, 0.0)
     jacobian = (vectors * model.jacobian_singular_value(m)) @ vectors.T
-    head = (vectors * model.head_singular_value(m)) @ vectors.T
-    return unreduced_value(problem, np.tile(jacobian, (depth, 1, 1)), head)
+    return problem, np.tile(jacobian, (depth, 1, 1)), (vectors * model.head_singular_value(m)) @ vectors.T
 
 
 SETTING = {"depth": st.integers(1, 12), "decay": powers_of_ten(-4, -1)}
@@ -104,6 +116,17 @@ CLAIMS = (
         reason="rounding",
         slip={"extra": 1},
         mistake="C/2 directions between pairs",
+    ),
+    Claim(
+        statement="S10",
+        name="simplex",
+        sentence="the simplex is stationary at lam_J s (1 + s) = m / (e^m + C - 1)",
+        cases=st.fixed_dictionaries({"classes": st.integers(2, 10), **SETTING}),
+        departure=stationary,
+        tolerance=1e-8,
+        reason="rounding, where e^-m cancels against small decays",
+        slip={"more": 1},
+        mistake="C in place of C - 1",
     ),
     Claim(
         statement="S10",
