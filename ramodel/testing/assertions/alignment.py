@@ -47,11 +47,11 @@ def assert_residual_alignment(
     RA4  1/s_1 grows by 0 .. 1 a layer distance of its slope over layers to that range  `slope_tolerance`
     ==== ============================ ================================================= ======================
 
-    The defaults are the bands of `ramodel reproduce` for real networks; a stationary network of the provable model
-    meets far smaller ones. A tolerance of None leaves its property out. RA1 needs `states`, the others `jacobians` and
-    `classes`; RA4 is about three layers or more. It is the reading of RA4 within one network: slope 1 means equal steps
-    (statements S7, S11), slope 0 equal blocks (S1, S6); both are laws of a penalty. For 1/L across networks see
-    `ramodel.metrics.depth_exponent`.
+    The defaults are the bands of `ramodel reproduce` for real networks. There they apply to medians and means, here to
+    the worst layer and input; a stationary network of the provable model meets far smaller ones. A tolerance of None
+    leaves its property out. RA1 needs `states`, the others `jacobians` and `classes`; RA4 is about three layers or
+    more. It is the reading of RA4 within one network: slope 1 means equal steps (statements S7, S11), slope 0 equal
+    blocks (S1, S6); both are laws of a penalty. For 1/L across networks see `ramodel.metrics.depth_exponent`.
 
     Parameters
     ----------
