@@ -1,4 +1,4 @@
-"""The kinds of claim that are not about signs: equality, consequence, limit, example, fact tried."""
+"""The kinds of claim that are not about signs: equality, consequence, limit, example, fact tried, number."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from proofs_check.algebra import vanishes
 from proofs_check.evaluation import Point, Where, agree, sample, value
 from proofs_check.step import Road
 
-__all__ = ["POINTS", "Equal", "Example", "Follows", "Tends", "Tried"]
+__all__ = ["POINTS", "Computed", "Equal", "Example", "Follows", "Tends", "Tried"]
 
 POINTS = 12
 """Random points at which a claim is evaluated."""
@@ -243,6 +243,46 @@ class Tried:
             margin = self.margin(rng)
             if not margin >= 0:
                 return Road(False, f"a random case misses it by {mpmath.nstr(-margin, 3)}")
+        return Road(True)
+
+
+@dataclass(frozen=True)
+class Computed:
+    """Numbers that come out as printed when they are computed with 50 digits; there is no proof of them here.
+
+    Parameters
+    ----------
+    fact
+        What the numbers are, in one line.
+    compute
+        Returns them.
+    printed
+        The same numbers in decimal digits, rounded.
+
+    Examples
+    --------
+    >>> claim = Computed("pi and e", lambda: [mpmath.pi(), mpmath.e()], ("3.1416", "2.718"))
+    >>> claim.numeric(Random(0)).holds
+    True
+    """
+
+    fact: str
+    compute: Callable[[], Sequence[mpmath.mpf]] = field(repr=False)
+    printed: Sequence[str]
+    method: str = "computed with 50 digits"
+
+    def __str__(self) -> str:
+        return f"{self.fact}: {', '.join(self.printed)}"
+
+    def symbolic(self) -> None:
+        """Return None: there is no proof here."""
+
+    def numeric(self, rng: Random) -> Road:
+        """Compute the numbers and round them."""
+        for number, printed in zip(self.compute(), self.printed, strict=True):
+            decimals = len(printed.partition(".")[2])
+            if not abs(number - mpmath.mpf(printed)) <= mpmath.mpf(10) ** -decimals / 2:
+                return Road(False, f"{mpmath.nstr(number, 20)} is not {printed}")
         return Road(True)
 
 

@@ -72,7 +72,7 @@ def _row(outcome: Outcome) -> str:
 
 def _summary(statement: Statement, outcomes: Sequence[Outcome]) -> str:
     quoted = sum(outcome.symbolic is None for outcome in outcomes)
-    count = f"{len(outcomes)} steps" + (f", {quoted} of them quoted or tried" if quoted else "")
+    count = f"{len(outcomes)} steps" + (f", {quoted} of them quoted, tried or computed" if quoted else "")
     seconds = sum(outcome.seconds for outcome in outcomes)
     return f"{statement.id:<4} {statement.title}: {_status(statement, outcomes)} ({count}; {seconds:.1f} s)"
 

@@ -7,12 +7,12 @@ from random import Random
 import mpmath
 from sympy import Expr, S, Symbol
 
-from proofs_check.claims import Equal, Follows, Tends, Tried
+from proofs_check.claims import Computed, Equal, Follows, Tends, Tried
 from proofs_check.evaluation import Where
 from proofs_check.sign import Argument, Exceeds, Manifest
 from proofs_check.step import Step
 
-__all__ = ["StepsOn", "quoted", "tried"]
+__all__ = ["StepsOn", "computed", "quoted", "tried"]
 
 Margin = Callable[[Random], mpmath.mpf]
 
@@ -85,3 +85,10 @@ def quoted(title: str, fact: str, reference: str, margin: Margin, *, spoilt: Mar
 def tried(title: str, fact: str, margin: Margin, *, spoilt: Margin) -> Step:
     """Return a step that gathers the ones before it and tries the result on random cases."""
     return Step(title, *(Tried(fact, attempt) for attempt in (margin, spoilt)))
+
+
+def computed(
+    title: str, fact: str, compute: Callable[[], Sequence[mpmath.mpf]], printed: Sequence[str], *, spoilt: Sequence[str]
+) -> Step:
+    """Return a step that computes numbers with 50 digits; `spoilt` has a wrong digit."""
+    return Step(title, *(Computed(fact, compute, digits) for digits in (printed, spoilt)))

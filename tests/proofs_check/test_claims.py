@@ -7,7 +7,7 @@ import pytest
 from sympy import Derivative, Integer, Rational, S, exp, log, oo, sinh, symbols
 
 from proofs_check.algebra import T, matrices
-from proofs_check.claims import Equal, Example, Follows, Tends, Tried
+from proofs_check.claims import Computed, Equal, Example, Follows, Tends, Tried
 from proofs_check.evaluation import DIGITS, WORKING_DIGITS, Matrices, Reals
 from proofs_check.step import Claim, Road, Step, check
 
@@ -100,6 +100,21 @@ def test_example_tells_how_many_residuals_differ() -> None:
 @pytest.mark.parametrize("margin", [mpmath.mpf(-1), mpmath.mpf("nan")])
 def test_tried_refuses_a_missed_or_undefined_margin(margin: mpmath.mpf) -> None:
     assert not numeric(Tried("a fact", lambda rng: margin)).holds
+
+
+@pytest.mark.parametrize(
+    ("printed", "holds"), [("0.67", True), ("0.667", True), ("0.6667", True), ("0.66", False), ("0.66666", False)]
+)
+def test_computed_asks_for_correct_rounding(printed: str, holds: bool) -> None:
+    claim = Computed("two thirds", lambda: [mpmath.mpf(2) / 3], (printed,))
+    assert numeric(claim).holds is holds
+    assert claim.symbolic() is None
+
+
+def test_computed_refuses_what_is_not_a_number_and_missing_numbers() -> None:
+    assert not numeric(Computed("nan", lambda: [mpmath.nan], ("0.5",))).holds
+    with pytest.raises(ValueError, match="shorter"):
+        numeric(Computed("two", lambda: [mpmath.mpf(1)], ("1", "2")))
 
 
 def test_a_step_that_raises_has_failed_and_says_why() -> None:
