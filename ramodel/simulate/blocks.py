@@ -1,4 +1,4 @@
-"""What a block is made of: one free matrix (Frobenius) or two factors (nuclear).
+"""What a block is made of: one free matrix (Frobenius, plain), two factors (nuclear), or one in other units (kinetic).
 
 A parametrisation maps the variables [K, L, starts, d, d] to the Jacobians [L, starts, d, d]; K matrices per block.
 """
@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["Factored", "Free", "Parametrisation"]
+__all__ = ["Factored", "Free", "Parametrisation", "Scaled"]
 
 Variables = Float[Tensor, "matrices layers starts d d"]
 Jacobians = Float[Tensor, "layers starts d d"]
@@ -84,3 +84,41 @@ class Factored:
     ) -> Variables:
         """Return the change of `pull_back`, which is linear in either argument."""
         return self.pull_back(change, gradient) + self.pull_back(variables, gradient_change)
+
+
+class Scaled:
+    """``J_l = K_l C`` with a fixed invertible C: the same minima, better conditioned.
+
+    Parameters
+    ----------
+    units : Tensor [d, d]
+        C.
+    """
+
+    matrices = 1
+
+    def __init__(self, units: Float[Tensor, "d d"]) -> None:
+        self._units = units
+
+    def variables(self, jacobians: Jacobians) -> Variables:
+        """Return K_l; the inverse of `jacobians`."""
+        solved: Tensor = torch.linalg.solve(self._units, jacobians, left=False)
+        return solved[None]
+
+    def jacobians(self, variables: Variables) -> Jacobians:
+        """Return J_l."""
+        return variables[0] @ self._units
+
+    def tangent(self, variables: Variables, change: Variables) -> Jacobians:
+        """Return the change of J_l."""
+        return change[0] @ self._units
+
+    def pull_back(self, variables: Variables, gradient: Jacobians) -> Variables:
+        """Return the gradient in the variables."""
+        return (gradient @ self._units.mT)[None]
+
+    def pull_back_tangent(
+        self, variables: Variables, change: Variables, gradient: Jacobians, gradient_change: Jacobians
+    ) -> Variables:
+        """Return the change of `pull_back`."""
+        return self.pull_back(variables, gradient_change)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ramodel.optimise import ZERO_SCALE, Evaluation, dot
 from ramodel.problem import Problem
-from ramodel.simulate.blocks import Factored, Free, Parametrisation
+from ramodel.simulate.blocks import Factored, Free, Parametrisation, Scaled
 from ramodel.simulate.losses import collapsed_loss
 from ramodel.simulate.transport import Transport, TransportCost
 
@@ -25,6 +25,7 @@ PLAIN_SCALES = (1.0, 0.9, 1.1, 0.8)  # singular values of all matrices of a net 
 IDLE = 1e-10  # relative size of states below which a direction has no inputs: their squares are what costs
 BLOCK_SCALE = 0.1  # of the sum of all Jacobians at the start, in units of a random matrix of norm about 2
 HEAD_SCALES = (0.1, 1.0, 0.01, 0.3)  # of the heads and embeddings, start after start, in the same units
+KINETIC_BLOCK_SCALE, KINETIC_HEAD_SCALES = 1e-3, (0.01, 0.03, 0.003, 0.02)  # the same, in the kinetic model
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +35,7 @@ class Variables:
     Parameters
     ----------
     blocks : Tensor [K, L, starts, d, d]
-        J_l (K = 1), or the factors A', B (K = 2); A_l in the plain model.
+        J_l (K = 1), or the factors A', B (K = 2); A_l in the plain model, J_l Sigma^(1/2) in the kinetic one.
     head : Tensor [starts, C, d]
         W.
     embedding : Tensor [starts, d, d_in] or None
@@ -87,6 +88,8 @@ class UnreducedObjective:
         if problem.model == "kinetic":
             samples = torch.from_numpy(problem.inputs).to(device)
             self._transport, block_decay = TransportCost(samples, problem.jacobian_decay), 0.0
+            if not self._embedded:
+                self._blocks = Scaled(self._transport.whitening())
         self._block_size = self._blocks.matrices * self.depth * self.width**2
         self._head_size = self.classes * self.width
         parts = [(self._block_size, block_decay), (self._head_size, problem.head_decay)]
@@ -126,18 +129,22 @@ class UnreducedObjective:
         """Draw random starts with small blocks and heads of several sizes.
 
         Small heads stay on the positive branch and descend fast; large ones can end off it (S15), but find optima of
-        the nuclear model in which more singular values pass the threshold. Without skips small matrices would collapse
-        to zero, and large ones take long: plain layers and heads start orthogonal, times a factor near 1. Drawn one by
-        one on the CPU: a start depends neither on the device nor on how many follow.
+        the nuclear model in which more singular values pass the threshold. Kinetic starts are all small: from others
+        the blocks may run off, as no penalty keeps them from growing where hardly anything is left to move. Without
+        skips small matrices would collapse to zero, and large ones take long: plain layers and heads start orthogonal,
+        times a factor near 1. Drawn one by one on the CPU: a start depends neither on the device nor on how many
+        follow.
         """
         generator = torch.Generator().manual_seed(seed)
         draws = [torch.randn(self.size, dtype=torch.float64, generator=generator) for _ in range(count)]
         points = torch.stack(draws)
         if not self._skip:
             return self._orthogonal(points).to(self._decay.device)
-        block = BLOCK_SCALE / (self.depth * math.sqrt(self.width))
+        kinetic = self._transport is not None
+        block = (KINETIC_BLOCK_SCALE if kinetic else BLOCK_SCALE) / (self.depth * math.sqrt(self.width))
+        heads = _start_scales(KINETIC_HEAD_SCALES if kinetic else HEAD_SCALES, count)
         points[:, : self._block_size] *= block ** (1 / self._blocks.matrices)
-        points[:, self._block_size :] *= _start_scales(HEAD_SCALES, count)[:, None] / math.sqrt(self.width)
+        points[:, self._block_size :] *= heads[:, None] / math.sqrt(self.width)
         return points.to(self._decay.device)
 
     def _orthogonal(self, points: Tensor) -> Tensor:
@@ -191,7 +198,7 @@ class UnreducedObjective:
         left, sizes, _ = torch.linalg.svd(transport.states(jacobians, variables.embedding), full_matrices=False)
         used = left * (sizes > IDLE * sizes[..., :1])[..., None, :]
         kept: Tensor = jacobians @ used @ used.mT
-        return kept[None]
+        return self._blocks.variables(kept) if isinstance(self._blocks, Scaled) else kept[None]
 
     def __call__(self, points: Float[Tensor, "starts n"]) -> Evaluation:
         """Evaluate F, its gradient, and the scale ``||grad ell|| + ||grad decay||``."""
@@ -208,7 +215,7 @@ class UnreducedObjective:
         value = state.loss + 0.5 * dot(decay_gradient, points)
         if state.transport is not None:
             value += state.transport.value
-            self._add(decay_gradient, state.transport.jacobian_gradient, state.transport.embedding_gradient)
+            self._add(decay_gradient, state, state.transport.jacobian_gradient, state.transport.embedding_gradient)
         return value, gradient, decay_gradient
 
     def hessian(self, points: Float[Tensor, "starts n"]) -> Callable[[Tensor], Tensor]:
@@ -221,7 +228,7 @@ class UnreducedObjective:
             result = self._tangent(state, loss_hessian, change).add_(self._decay * vectors)
             if self._transport is not None and state.transport is not None:
                 blocks = self.jacobians(state.variables), self.jacobians(change)
-                self._add(result, *self._transport.tangent(state.transport, *blocks, change.embedding))
+                self._add(result, state, *self._transport.tangent(state.transport, *blocks, change.embedding))
             return result
 
         return product
@@ -248,10 +255,10 @@ class UnreducedObjective:
         jacobians = self.jacobians(variables)
         return jacobians + self._identity if self._skip else jacobians
 
-    def _add(self, points: Tensor, jacobians: Tensor, embedding: Tensor | None) -> None:
+    def _add(self, points: Tensor, at: _Pass, jacobians: Tensor, embedding: Tensor | None) -> None:
         """Add gradients in J_l and E to flat points, in place."""
         parts = self.split(points)
-        parts.blocks[0].add_(jacobians)
+        parts.blocks.add_(self._blocks.pull_back(at.variables.blocks, jacobians))
         if parts.embedding is not None and embedding is not None:
             parts.embedding.add_(embedding)
 

@@ -54,6 +54,7 @@ class Optimum:
         W (I + J_L) .. (I + J_1) [E], plain model W A_L .. A_1 [E]; M of THEORY.md where there is no embedding.
     gradient_norm
         ``||grad F|| / (||grad ell|| + ||grad decay||)``; where that sum is at most 1e-14 (a zero optimum) ||grad F||.
+        The kinetic model's variables, here and for the Hessian, are J_l Sigma^(1/2) with Sigma = mean x x^T.
     converged
         Whether the winner's `gradient_norm` is at most the tolerance asked for.
     winner

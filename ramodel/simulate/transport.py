@@ -14,6 +14,9 @@ from torch import Tensor
 
 __all__ = ["Transport", "TransportCost"]
 
+UNUSED = 1e-8
+"""Relative size of the inputs along a direction below which it counts as unused: squares of that drown in rounding."""
+
 Jacobians = Float[Tensor, "layers starts d d"]
 Embedding = Float[Tensor, "starts d inputs"]
 
@@ -57,6 +60,15 @@ class TransportCost:
     def __init__(self, inputs: Float[Tensor, "samples inputs"], decay: float) -> None:
         self._root = torch.linalg.qr(inputs)[1].mT.contiguous() / len(inputs) ** 0.5
         self._decay = decay
+
+    def whitening(self) -> Float[Tensor, "inputs inputs"]:
+        """Return C with mean (C x)(C x)^T = I on the span of the inputs: ``J_1 = K C`` costs (lam_J/2) ||K||_F^2."""
+        left, sizes, _ = torch.linalg.svd(self._root)
+        sizes = torch.nn.functional.pad(sizes, (0, len(left) - len(sizes)))
+        unused = sizes <= UNUSED * sizes[0]
+        typical = sizes[~unused].mean() if bool((~unused).any()) else 1.0
+        units: Tensor = left / sizes.masked_fill(unused, float(typical)) @ left.mT
+        return units
 
     def states(self, jacobians: Jacobians, embedding: Embedding | None) -> Float[Tensor, "layers starts d r"]:
         """Return F_0, ..., F_{L-1}."""

@@ -34,12 +34,25 @@ def objective(model, loss, inputs, targets, decays, variables):
     return total
 
 
+def inverse_root(inputs):
+    """Sigma^(-1/2) of the inputs; off their span the inverse of the mean size of the directions on it."""
+    values, vectors = np.linalg.eigh(inputs.T @ inputs / len(inputs))
+    sizes = np.sqrt(np.maximum(values, 0.0))
+    used = sizes > 1e-7 * sizes.max()
+    sizes[~used] = sizes[used].mean()
+    return torch.tensor((vectors / sizes) @ vectors.T)
+
+
 def flat_objective(problem):
-    """The same as a function of one flat vector: blocks (all A', then all B), head, embedding."""
+    """The same as a function of one flat vector: blocks (all A', then all B), head, embedding.
+
+    Kinetic blocks without an embedding are J_l Sigma^(1/2).
+    """
     inputs, targets = torch.tensor(problem.inputs), torch.tensor(problem.targets)
     decays = (problem.jacobian_decay, problem.head_decay, problem.embedding_decay)
     d, L, C = problem.width, problem.depth, problem.classes
     matrices = 2 if problem.model == "nuclear" else 1
+    units = inverse_root(problem.inputs)
 
     def value(flat):
         position = 0
@@ -52,6 +65,8 @@ def flat_objective(problem):
 
         stacks = [[take(d, d) for _ in range(L)] for _ in range(matrices)]
         blocks = stacks[0] if matrices == 1 else list(zip(*stacks, strict=True))
+        if problem.model == "kinetic" and problem.embedding_decay is None:
+            blocks = [block @ units for block in blocks]
         head = take(C, d)
         embedding = None if problem.embedding_decay is None else take(d, inputs.shape[1])
         assert position == len(flat)
