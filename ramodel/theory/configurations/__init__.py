@@ -8,6 +8,7 @@ proved.
 
 from ramodel.theory.configurations.configuration import Configuration, Level
 from ramodel.theory.configurations.families import circulant, lattice, pair, polygons, triangular
+from ramodel.theory.configurations.phase import Boundaries, PhaseDiagram, boundaries, phase_diagram
 from ramodel.theory.configurations.search import best_configuration, free_search, named_families
 from ramodel.theory.configurations.simplex import simplex, simplex_margin, simplex_value
 from ramodel.theory.configurations.stability import (
@@ -20,17 +21,21 @@ from ramodel.theory.configurations.stability import (
 from ramodel.theory.configurations.threshold import Threshold, threshold_depth
 
 __all__ = [
+    "Boundaries",
     "Configuration",
     "HessianLevel",
     "Level",
+    "PhaseDiagram",
     "SimplexStability",
     "Threshold",
     "best_configuration",
+    "boundaries",
     "circulant",
     "free_search",
     "lattice",
     "named_families",
     "pair",
+    "phase_diagram",
     "polygons",
     "simplex",
     "simplex_margin",
