@@ -89,7 +89,7 @@ def pair(classes: int, depth: Number, decay: str) -> Optimum:
     lam = mpmath.mpf(decay)
 
     def on_grid(s: tuple[float, float]) -> float:
-        return _pair_value(classes, float(depth), float(decay), s, math)
+        return float(_pair_value(classes, float(depth), float(decay), s, math))
 
     start, factor = min(PAIRS, key=on_grid), 1.2
     while factor > 1.00001:
