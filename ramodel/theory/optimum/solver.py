@@ -21,6 +21,7 @@ __all__ = ["solve"]
 
 ROUGH = 1e-2  # relative gradient at which the starts are compared
 ROUGH_ITERATIONS = 200  # the farthest starts need as many
+TRUNCATIONS = 5  # rounds at most, each from the best so far, as long as they lower it
 FINALISTS = 6  # different ones go on to the end: what was left to descend must not decide
 ALIKE, ALIKE_VALUE = 2e-2, 1e-4  # relative differences of singular values and objectives of starts that are alike then
 SAME = 1e-9  # objectives closer than this, relatively, are the same optimum
@@ -150,9 +151,14 @@ def _search(objective: Objective, maps: Array, tolerance: float, bar: Progress) 
     """Return how the starts ended, then those that followed from the best: its approximations of lower rank."""
     rough = _descend(objective, objective.points(maps), max(ROUGH, tolerance), ROUGH_ITERATIONS)
     bar.advance(status=f"F {rough.value.min():.8g}")
-    lower_ranks = truncations(objective.maps(rough.point[[np.argmin(rough.value)]])[0])
-    if len(lower_ranks):
+    for _ in range(TRUNCATIONS):
+        lowest = rough.value.min()
+        lower_ranks = truncations(objective.maps(rough.point[[np.argmin(rough.value)]])[0])
+        if len(lower_ranks) == 0:
+            break
         rough = _joined(rough, _descend(objective, objective.points(lower_ranks), max(ROUGH, tolerance)))
+        if rough.value.min() >= lowest - ALIKE_VALUE * abs(lowest):
+            break
     bar.advance(status=f"F {rough.value.min():.8g}")
     finalists = _finalists(rough, objective.maps(rough.point))
     final = _descend(objective, rough.point[finalists], tolerance)
