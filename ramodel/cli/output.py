@@ -8,9 +8,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-__all__ = ["columns", "number", "pairs", "say", "say_json", "show", "warn"]
+    from ramodel.certified import Enclosure
+
+__all__ = ["SHARP_DIGITS", "bounds", "columns", "number", "pairs", "say", "say_json", "show", "warn"]
 
 _WIDTH_WITHOUT_TERMINAL = 140
+
+SHARP_DIGITS = 30
+"""Digits of the enclosures against which errors of float64 are proven."""
 
 
 def say(text: str) -> None:
@@ -78,6 +83,11 @@ def pairs(lines: Mapping[str, str], *, title: str) -> "RenderableType":
     for name, value in lines.items():
         grid.add_row(name.replace("_", " "), Text(value))
     return Group(Text(title, style="bold"), grid)
+
+
+def bounds(enclosure: "Enclosure") -> dict[str, str | float]:
+    """Return what JSON says of a proven number."""
+    return {"text": str(enclosure), "lower": enclosure.lower, "upper": enclosure.upper}
 
 
 def number(value: float, digits: int = 6) -> str:

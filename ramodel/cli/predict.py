@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from ramodel.cli.command import Command, Maybe, Switch
-from ramodel.cli.output import columns, number, say, say_json, show
+from ramodel.cli.output import SHARP_DIGITS, bounds, columns, number, say, say_json, show
 from ramodel.problem import Model
 
 __all__ = ["Predict"]
@@ -16,8 +16,6 @@ _GAINS: dict[Model, str] = {
 }
 
 _SYMBOLS = {"jacobian": "jacobian s", "head": "head w", "cost": "cost"}
-_SHARP_DIGITS = 30
-"""Digits against which the error of float64 is proven."""
 
 
 class Predict(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -129,7 +127,7 @@ class Predict(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
         names = ("depth", "jacobian_decay", "head_decay", "embedding_decay")
         given = dict(zip(names, (self.depth, *decays), strict=True))
         proven = CertifiedModel(kind=self.model, **given, digits=self.digits)
-        sharp = CertifiedModel(kind=self.model, **given, digits=max(self.digits, _SHARP_DIGITS))
+        sharp = CertifiedModel(kind=self.model, **given, digits=max(self.digits, SHARP_DIGITS))
         rows = []
         for m in map(float, finite_array("end_to_end", self.end_to_end, minimum=0.0)):
             found = {
@@ -140,15 +138,15 @@ class Predict(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
             error = sharp.jacobian_singular_value(m).error_of(float(model.jacobian_singular_value(m)))
             rows.append((m, found, error))
         if self.json:
-            bounds = [
+            proofs = [
                 {
                     "end_to_end": m,
-                    **{name: {"text": str(x), "lower": x.lower, "upper": x.upper} for name, x in found.items()},
+                    **{name: bounds(x) for name, x in found.items()},
                     "error": error,
                 }
                 for m, found, error in rows
             ]
-            say_json({"model": self.model, "depth": self._depth, "rows": bounds})
+            say_json({"model": self.model, "depth": self._depth, "rows": proofs})
             return
         say(f"{self._title}\nproven by ball arithmetic; the error is that of the s of the float64 closed form")
         for m, found, error in rows:

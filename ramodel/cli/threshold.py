@@ -1,9 +1,12 @@
 """`ramodel threshold`: the depth from which opposite pairs are better than the simplex."""
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from ramodel.cli.command import Command, Switch
-from ramodel.cli.output import pairs, say_json, show
+from ramodel.cli.output import SHARP_DIGITS, bounds, pairs, say, say_json, show
+
+if TYPE_CHECKING:
+    from ramodel.certified import Threshold as CertifiedThreshold
 
 __all__ = ["Threshold"]
 
@@ -15,7 +18,9 @@ class Threshold(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
     a real number, simplex and pairs have the same objective; deeper networks have the lower rank. Other families can
     be better still: see `ramodel optimum`.
 
-    JSON: depth, value (the objective of both there).
+    JSON: depth, value (the objective of both there). With --certified both come between bounds that are proven by ball
+    arithmetic, as text, lower and upper: at that depth a simplex and a pair, each stationary in its family, have the
+    same value. `error` is then a proven bound on that of the depth printed without it.
     """
 
     EXAMPLE: ClassVar[str] = "ramodel threshold --classes 6 --decay 0.01"
@@ -27,6 +32,12 @@ class Threshold(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
     decay: float
     """Weight decay lam_J = lam_W of blocks and head, greater than zero."""
 
+    certified: Switch = False
+    """Print proven bounds (needs the extra `certified`); the decay stands for its float64 value."""
+
+    digits: int = 14
+    """With --certified: relative radius of the bounds, 10^-digits; 1 to 1000."""
+
     json: Switch = False
     """Print JSON instead of a table."""
 
@@ -35,6 +46,9 @@ class Threshold(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
         from ramodel.theory.configurations import stability_depth, threshold_depth
 
         found = threshold_depth(self.classes, self.decay, self.decay)
+        if self.certified:
+            self._show_certified(found.depth)
+            return 0
         if self.json:
             say_json({"depth": found.depth, "value": found.value})
             return 0
@@ -49,3 +63,19 @@ class Threshold(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
         }
         show(pairs(facts, title=f"Pairs against simplex, C = {self.classes}, decay {self.decay:g}"))
         return 0
+
+    def _show_certified(self, depth: float) -> None:
+        """Print enclosures of the depth and of the objective there."""
+        from ramodel.certified import CertifiedConfigurations
+
+        def proven(digits: int) -> "CertifiedThreshold":
+            decays = {"jacobian_decay": self.decay, "head_decay": self.decay}
+            return CertifiedConfigurations(classes=self.classes, **decays, digits=digits).threshold()
+
+        found, error = proven(self.digits), proven(max(self.digits, SHARP_DIGITS)).depth.error_of(depth)
+        if self.json:
+            say_json({"depth": bounds(found.depth), "value": bounds(found.value), "error": error})
+            return
+        say(f"Pairs against simplex, C = {self.classes}, decay {self.decay:g}\nproven by ball arithmetic\n")
+        say(f"  threshold depth  {found.depth}\n  objective F      {found.value}")
+        say(f"  error of depth   at most {error:.1e} in float64")
