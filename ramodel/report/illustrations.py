@@ -12,6 +12,8 @@ from matplotlib.figure import Figure as Canvas
 from ramodel.checks import one_of, writable_folder
 from ramodel.experiments.demonstrations import (
     s06_threshold,
+    s07_layers,
+    s08_orbit,
     s09_norm_ratio,
     s12_time_course,
     s13_stochastic_depth,
@@ -21,6 +23,8 @@ from ramodel.experiments.store import write_measurements
 from ramodel.netcdf import read_tree
 from ramodel.progress import progress_bar
 from ramodel.report.descent import draw_descent
+from ramodel.report.gauge_orbit import draw_gauge_orbit
+from ramodel.report.layer_profile import draw_layer_profile
 from ramodel.report.norm_ratio import draw_norm_ratio
 from ramodel.report.stochastic_depth import draw_stochastic_depth
 from ramodel.report.style import save, style
@@ -79,6 +83,28 @@ _ALL: tuple[Illustration, ...] = (
         function=draw_threshold,
     ),
     Illustration(
+        name="s07_layers",
+        statement="S7",
+        title="within one network, what a block costs decides how blocks differ",
+        caption="One cross-entropy problem with inputs far from white, minimised in three models. Left: the inverse "
+        "eigenvalues of J_l lie on lines of slope 1 where blocks pay for what they move, and are constant where they "
+        "pay for their size. Middle: the slope from block to block, with the median and the range over directions; "
+        "singular values, the control, do not have it. Right: median and middle half over inputs of the step lengths.",
+        compute=s07_layers.demonstrate,
+        function=draw_layer_profile,
+    ),
+    Illustration(
+        name="s08_orbit",
+        statement="S8",
+        title="without skips there is nothing to align",
+        caption="Layers of a plain net at its optimum, rotated against each other: the objective stays, the alignment "
+        "of each layer with itself goes to chance, that of neighbours stays. The same rotation of a net with skips, the "
+        "control, raises the objective. Bars reach from the least to the greatest of all draws. Below: squared cosines "
+        "between the leading singular subspaces of all pairs of layers.",
+        compute=s08_orbit.demonstrate,
+        function=draw_gauge_orbit,
+    ),
+    Illustration(
         name="s09_norm_ratio",
         statement="S9",
         title="blocks preserve the norm of gradients",
@@ -113,10 +139,10 @@ _ALL: tuple[Illustration, ...] = (
     Illustration(
         name="s15_path",
         statement="S15",
-        title="with spare width every way off the branch leads back",
+        title="a spare direction leads back to the branch",
         caption="Left: F along the descent path from a constructed critical point off the branch. Middle, right: "
         "gradient descent on one loss from large random heads. Without a spare direction (d = C) starts that leave the "
-        "branch stay off it; with one they come back, from where the path of the left panel leaves.",
+        "branch stay off it, at worse critical points; with one they come back and end at the optimum.",
         compute=s15_path.demonstrate,
         function=draw_descent,
     ),
