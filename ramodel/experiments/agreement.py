@@ -75,7 +75,7 @@ def _symmetric_blocks(model: ResidualModel, problem: Problem, optimum: "Optimum"
     head = optimum.head
     if np.linalg.norm(head) ** 2 <= ROUNDING * model.decay_ratio:
         head = np.zeros_like(head)
-    singular_values = np.linalg.svd(optimum.jacobians, compute_uv=False)
+    singular_values: Array = np.asarray(np.linalg.svd(optimum.jacobians, compute_uv=False), dtype=np.float64)
     end_to_end = np.linalg.svd(optimum.end_to_end, compute_uv=False)
     predicted = _padded(model.jacobian_singular_value(end_to_end), singular_values.shape[1])
     return {
