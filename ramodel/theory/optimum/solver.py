@@ -39,7 +39,8 @@ def solve(
     """Find the least objective over all J_l, W (and E) by the reduced problem (statements S3, S6, S7, S18).
 
     ``min over M of loss(M X) + (1/2) sum_k c_L(sigma_k(M))``: C d unknowns in place of L d^2 + C d. Squared error with
-    white inputs is closed, and global. Elsewhere the penalty is not convex, and the best of many starts is searched.
+    white inputs is closed, and global. Elsewhere the penalty is not convex, and the best of many starts is searched:
+    more starts can find lower optima, most of all in deep networks.
 
     Parameters
     ----------

@@ -36,7 +36,7 @@ def test_value_and_derivatives(model, shape):
 def test_derivatives_at_zero_equal_and_nearly_equal_singular_values(model):
     """Where differences are divided by differences: finite, and those of a matrix nearby."""
     change = np.random.default_rng(0).standard_normal((1, 3, 4))
-    for m in ([0.0, 0.0, 0.0], [2.0, 2.0, 0.0], [2.0, 2.0 + 1e-9, 1e-300], [2.0, 2.0 * (1 + 2e-5), 1.0]):
+    for m in ([0.0, 0.0, 0.0], [2.0, 2.0, 0.0], [2.0, 2.0 * (1 + 5e-16), 1e-300], [2.0, 2.0 * (1 + 2e-5), 1.0]):
         matrix = np.zeros((1, 3, 4))
         matrix[0, range(3), range(3)] = m
         penalty = SpectralPenalty.of([model])
