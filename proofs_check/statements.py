@@ -1,5 +1,6 @@
 """The statements that have a file here: s01_critical_points.py holds S1, and so on."""
 
+import inspect
 import pkgutil
 import re
 from importlib import import_module
@@ -7,7 +8,7 @@ from importlib import import_module
 import proofs_check
 from proofs_check.step import Statement
 
-__all__ = ["identifiers", "load"]
+__all__ = ["identifiers", "load", "setting"]
 
 _FILE = re.compile(r"s(\d\d)_\w+")
 
@@ -38,6 +39,19 @@ def load(identifier: str) -> Statement:
     """
     statement: Statement = import_module(f"proofs_check.{_modules()[identifier]}").STATEMENT
     return statement
+
+
+def setting(identifier: str) -> list[str]:
+    """Return the words at the head of a statement's file, by paragraphs: its setting and symbols.
+
+    Examples
+    --------
+    >>> setting("S2")[-1]
+    'The depth L may be any positive real number.'
+    """
+    text = inspect.cleandoc(import_module(f"proofs_check.{_modules()[identifier]}").__doc__ or "")
+    paragraphs = [" ".join(paragraph.split()) for paragraph in text.removeprefix(f"{identifier}: ").split("\n\n")]
+    return [paragraph[:1].upper() + paragraph[1:] for paragraph in paragraphs]
 
 
 def _modules() -> dict[str, str]:
