@@ -31,7 +31,7 @@ from ramodel.report.style import save, style
 from ramodel.report.threshold import draw_threshold
 from ramodel.report.time_course import draw_time_course
 
-__all__ = ["ILLUSTRATIONS", "Illustration", "illustrate"]
+__all__ = ["ILLUSTRATIONS", "Illustration", "illustrate", "illustrations_markdown"]
 
 DATA_FOLDER = "data"
 """Where, beside the pictures, the numbers that they show are kept."""
@@ -98,9 +98,9 @@ _ALL: tuple[Illustration, ...] = (
         statement="S8",
         title="without skips there is nothing to align",
         caption="Layers of a plain net at its optimum, rotated against each other: the objective stays, the alignment "
-        "of each layer with itself goes to chance, that of neighbours stays. The same rotation of a net with skips, the "
-        "control, raises the objective. Bars reach from the least to the greatest of all draws. Below: squared cosines "
-        "between the leading singular subspaces of all pairs of layers.",
+        "of each layer with itself goes to chance, that of neighbours stays. The same rotation of a net with skips, "
+        "the control, raises the objective. Bars reach from the least to the greatest of all draws. Below: squared "
+        "cosines between the leading singular subspaces of all pairs of layers.",
         compute=s08_orbit.demonstrate,
         function=draw_gauge_orbit,
     ),
@@ -194,6 +194,29 @@ def illustrate(
             paths += save(illustration.draw(dataset), folder / illustration.name)
             bar.advance(status=illustration.name)
     return paths
+
+
+def illustrations_markdown(command: str = "ramodel figures --out FOLDER") -> str:
+    """Return all illustrations with their captions in Markdown, the pictures beside it.
+
+    Parameters
+    ----------
+    command
+        Line that draws them again.
+
+    Examples
+    --------
+    >>> print(illustrations_markdown().splitlines()[0])
+    # Figures of the theory
+    """
+    parts = [
+        "# Figures of the theory",
+        "Closed forms are lines, simulations that do not know them are points, controls are grey. Each figure computes "
+        f"what it shows and needs no trained network: `{command}` draws them again.",
+    ]
+    for one in _ALL:
+        parts += [f"## {one.statement}: {one.title}", f"![{one.statement}: {one.title}]({one.name}.png)", one.caption]
+    return "\n\n".join(parts) + "\n"
 
 
 def _numbers(illustration: Illustration, folder: Path, *, quick: bool) -> xr.Dataset:
