@@ -8,8 +8,11 @@ from tests.reference import simulate
 
 
 def flat_point(solution):
-    """All blocks (in the nuclear model all A', then all B), head and embedding as one flat tensor."""
-    blocks = solution.factors if solution.problem.model == "nuclear" else (solution.jacobians,)
+    """Blocks, head and embedding as the one flat tensor that `simulate.flat_objective` takes."""
+    problem = solution.problem
+    blocks = solution.factors if problem.model == "nuclear" else (solution.jacobians,)
+    if problem.model == "kinetic" and problem.embedding_decay is None:
+        blocks = (solution.jacobians @ np.linalg.inv(simulate.inverse_root(problem.inputs).numpy()),)
     ends = [solution.head] if solution.embedding is None else [solution.head, solution.embedding]
     return torch.tensor(np.concatenate([np.asarray(part).ravel() for part in (*blocks, *ends)]))
 
