@@ -20,6 +20,7 @@ COMMANDS = {
     "predict": "closed forms: singular values of the blocks from those of the end-to-end map",
     "optimum": "the best configuration of the logits: simplex, pairs, polygons, free search",
     "threshold": "the depth from which classes in opposite pairs are better than the simplex",
+    "phase": "draw the rank of the best configuration over depth and decay",
     "simulate": "minimise a random problem without the closed forms, then compare with them",
     "train": "train one residual network and save it",
     "measure": "singular values and RA1-RA4 of a saved network",

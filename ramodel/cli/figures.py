@@ -21,8 +21,8 @@ class Figures(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     Of a run: ra1_trajectories, ra2_alignment, ra3_spectrum, ra4_depth, ra4_layers, s02_balance, s19_work_energy.
 
-    Illustrations: s06_threshold, s07_layers, s08_orbit, s09_norm_ratio, s12_time_course, s13_stochastic_depth,
-    s15_path.
+    Illustrations: s06_threshold, s07_layers, s08_orbit, s09_norm_ratio, s10_phase, s10_configurations, s12_time_course,
+    s13_stochastic_depth, s15_path.
 
     Prints the paths of the files.
     """

@@ -15,6 +15,8 @@ from ramodel.experiments.demonstrations import (
     s07_layers,
     s08_orbit,
     s09_norm_ratio,
+    s10_configurations,
+    s10_phase,
     s12_time_course,
     s13_stochastic_depth,
     s15_path,
@@ -22,10 +24,12 @@ from ramodel.experiments.demonstrations import (
 from ramodel.experiments.store import write_measurements
 from ramodel.netcdf import read_tree
 from ramodel.progress import progress_bar
+from ramodel.report.configurations import draw_configurations
 from ramodel.report.descent import draw_descent
 from ramodel.report.gauge_orbit import draw_gauge_orbit
 from ramodel.report.layer_profile import draw_layer_profile
 from ramodel.report.norm_ratio import draw_norm_ratio
+from ramodel.report.phase import draw_phase
 from ramodel.report.stochastic_depth import draw_stochastic_depth
 from ramodel.report.style import save, style
 from ramodel.report.threshold import draw_threshold
@@ -97,9 +101,9 @@ _ALL: tuple[Illustration, ...] = (
         name="s08_orbit",
         statement="S8",
         title="without skips there is nothing to align",
-        caption="Layers of a plain net at its optimum, rotated against each other: the objective stays, the alignment "
-        "of each layer with itself goes to chance, that of neighbours stays. The same rotation of a net with skips, "
-        "the control, raises the objective. Bars reach from the least to the greatest of all draws. Below: squared "
+        caption="Layers of a plain net at its optimum, rotated against each other: the objective stays; alignment "
+        "of each layer with itself goes to chance, that of neighbours stays. The same rotations of a net with skips, "
+        "the control, raise the objective. Bars reach from the least to the greatest of all draws. Below: squared "
         "cosines between the leading singular subspaces of all pairs of layers.",
         compute=s08_orbit.demonstrate,
         function=draw_gauge_orbit,
@@ -115,6 +119,28 @@ _ALL: tuple[Illustration, ...] = (
         "preserves the norm as well, along its active directions.",
         compute=s09_norm_ratio.demonstrate,
         function=draw_norm_ratio,
+    ),
+    Illustration(
+        name="s10_phase",
+        statement="S10",
+        title="low rank beats the simplex, the deeper the lower",
+        caption="Effective rank (singular values above a tenth of the largest) of the best configuration found in the "
+        "reduced problem, over depth and decay. Lines: where opposite pairs are as good as Neural Collapse's simplex, "
+        "and where the simplex ceases to be a local minimum. Circles: the optimiser over all unreduced variables found "
+        "the same optimum. Values and lines are exact; that nothing is lower is searched, not proved.",
+        compute=s10_phase.demonstrate,
+        function=draw_phase,
+    ),
+    Illustration(
+        name="s10_configurations",
+        statement="S10",
+        title="the best configurations of the logits",
+        caption="Logits of each class in the space of the large singular values, at decay 0.01, and the singular values "
+        "of the blocks. Each is the best known at its number of classes and depth but the last. The last two have four "
+        "dimensions and are drawn by a scheme: lines join opposite classes (the Petersen graph), or neighbours in "
+        "pentagons that lie in orthogonal planes. Which is best is searched, not proved.",
+        compute=s10_configurations.demonstrate,
+        function=draw_configurations,
     ),
     Illustration(
         name="s12_time_course",

@@ -87,7 +87,7 @@ class PhaseDiagram:
     jacobian_singular_values: Array
 
 
-def boundaries(classes: int, decays: ArrayLike, *, decay_ratio: float = 1.0) -> Boundaries:
+def boundaries(classes: int, decays: ArrayLike, *, decay_ratio: float = 1.0, deepest: float = 1e4) -> Boundaries:
     """Return the depths at which the simplex stops being best among pairs, and a local minimum (statement S10; own).
 
     Parameters
@@ -98,6 +98,8 @@ def boundaries(classes: int, decays: ArrayLike, *, decay_ratio: float = 1.0) -> 
         lam_J > 0, shape [n].
     decay_ratio
         rho = lam_J / lam_W > 0.
+    deepest
+        Greatest depth at which the simplex is asked for its stability.
 
     Raises
     ------
@@ -115,7 +117,7 @@ def boundaries(classes: int, decays: ArrayLike, *, decay_ratio: float = 1.0) -> 
     return Boundaries(
         decays=lam,
         threshold_depth=np.array([threshold_depth(classes, x, x / rho).depth if paired else np.nan for x in lam]),
-        stability_depth=np.array([stability_depth(classes, x, x / rho) if classes >= 4 else np.inf for x in lam]),
+        stability_depth=np.array([_stability(classes, x, x / rho, deepest) for x in lam]),
     )
 
 
@@ -181,6 +183,10 @@ def phase_diagram(
         maps = _spread(models, np.stack(found), shape, rng, bar)
     best_found = [describe("best", model, m) for model, m in zip(models, maps, strict=True)]
     return _diagram(count, rho, rows, columns, models, best_found)
+
+
+def _stability(classes: int, jacobian_decay: float, head_decay: float, deepest: float) -> float:
+    return stability_depth(classes, jacobian_decay, head_decay, deepest=deepest) if classes >= 4 else np.inf
 
 
 def _spread(

@@ -20,7 +20,7 @@ __all__ = [
     "stability_depth",
 ]
 
-SHALLOWEST, DEPTHS_PER_DECADE = 1.0, 40
+SHALLOWEST, DEPTHS_PER_DECADE = 1.0, 12
 
 
 @dataclass(frozen=True)
