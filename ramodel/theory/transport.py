@@ -8,12 +8,15 @@ from ramodel.theory.model import Array
 
 __all__ = ["checked_second_moment", "equal_step_jacobians", "equal_steps_exist", "whitening"]
 
+SINGULAR = 1e-12
+"""Relative size below which an eigenvalue counts as zero: blocks a million million times larger lead nowhere."""
+
 
 def equal_steps_exist(product: ArrayLike, depth: int) -> bool:
     """Whether blocks with equal steps and the product P exist: no eigenvalue of P is 1 - L/l, l < L (S7; own; exact).
 
-    There P_l = I + (l/L) (P - I) is singular, and no next block leads on from it. Decided up to rounding errors of the
-    eigenvalues.
+    There P_l = I + (l/L) (P - I) is singular, and no next block leads on from it. Decided by the eigenvalues of P_l, of
+    which one below 1e-12 of what it is made of counts as zero.
 
     Parameters
     ----------
@@ -38,8 +41,7 @@ def equal_steps_exist(product: ArrayLike, depth: int) -> bool:
     layers = integer("depth", depth)
     t = np.linalg.eigvals(p - np.eye(len(p)))
     steps = np.multiply.outer(np.arange(1, layers), t)
-    rounding = len(p) * np.finfo(np.float64).eps
-    return bool((np.abs(layers + steps) > rounding * (layers + np.abs(steps))).all())
+    return bool((np.abs(layers + steps) > SINGULAR * (layers + np.abs(steps))).all())
 
 
 def equal_step_jacobians(product: ArrayLike, depth: int) -> Array:

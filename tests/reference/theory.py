@@ -168,3 +168,70 @@ def flow_velocity(blocks, head, inputs, targets, jacobian_decay, head_decay):
             velocity[index] = -objective(*moved).imag / step
         velocities.append(velocity)
     return velocities
+
+
+def kinetic_t(m, depth, jacobian_decay, head_decay):
+    """The t with m^2 = (rho/L) t (1+t)^3, by bisection in ln t."""
+    with mpmath.workdps(DIGITS):
+        unit = mpmath.mpf(jacobian_decay) / (mpmath.mpf(head_decay) * mpmath.mpf(depth))
+        log_square = 2 * mpmath.log(mpmath.mpf(m)) - mpmath.log(unit)
+        low, high = log_square - 4 * mpmath.log1p(mpmath.exp(abs(log_square))), log_square + 1
+        while high - low > mpmath.mpf(10) ** -40:
+            middle = (low + high) / 2
+            low, high = (low, middle) if middle + 3 * mpmath.log1p(mpmath.exp(middle)) > log_square else (middle, high)
+        return mpmath.exp(low)
+
+
+def least_transport(m, depth, jacobian_decay, head_decay, embedding_decay=None):
+    """Minimise decay and transport of one direction over all its layers apart: returns cost, [s_1..s_L], w, e.
+
+    Variables: ln of the states h_0 (1 without an embedding), ..., h_L; w = m / h_L.
+    """
+
+    def decay(log_states):
+        states = np.exp(log_states if embedding_decay is not None else np.concatenate([[0.0], log_states]))
+        cost = head_decay * (m / states[-1]) ** 2 + jacobian_decay * (np.diff(states) ** 2).sum()
+        return cost + (0.0 if embedding_decay is None else embedding_decay * states[0] ** 2)
+
+    best = _smooth_minimum(decay, depth + (embedding_decay is not None))
+    states = np.exp(best.x if embedding_decay is not None else np.concatenate([[0.0], best.x]))
+    return best.fun, np.diff(states) / states[:-1], m / states[-1], states[0]
+
+
+def least_plain(m, depth, jacobian_decay, head_decay, embedding_decay=None):
+    """Minimise the decay of one direction of a plain net over all its layers apart: returns cost, [s_1..s_L], w."""
+    ends = [head_decay] if embedding_decay is None else [head_decay, embedding_decay]
+    rates = np.array([*ends, *[jacobian_decay] * depth])
+
+    def sizes(free):
+        return np.exp(np.append(math.log(m) - free.sum(), free))
+
+    best = _smooth_minimum(lambda free: (rates * sizes(free) ** 2).sum(), len(rates) - 1)
+    found = sizes(best.x)
+    return best.fun, found[len(ends) :], found[0]
+
+
+def _smooth_minimum(function, size):
+    rng = np.random.default_rng(0)
+    options = {"maxiter": 5000, "gtol": 1e-10}
+    runs = (minimize(function, rng.uniform(0.0, 1.0, size), method="BFGS", options=options) for _ in range(3))
+    return min(runs, key=lambda result: result.fun)
+
+
+def kinetic_gradients(blocks, head, second_moment, jacobian_decay):
+    """Gradients of (lam_J/2) sum_l mean ||h_l - h_{l-1}||^2 by each J_l, by central differences of the plain sum."""
+
+    def cost(layers):
+        before, total = np.eye(len(second_moment)), 0.0
+        for layer in layers:
+            step = layer @ before
+            total += np.trace(step @ second_moment @ step.T)
+            before = before + step
+        return 0.5 * jacobian_decay * total
+
+    gradients = np.empty_like(blocks)
+    for index in np.ndindex(blocks.shape):
+        shift = np.zeros_like(blocks)
+        shift[index] = 1e-5
+        gradients[index] = (cost(blocks + shift) - cost(blocks - shift)) / 2e-5
+    return gradients
