@@ -73,10 +73,10 @@ def _run(arguments: Sequence[str], name: str) -> int:
     if options.format == "markdown":
         folder = options.out or Path("docs", "theory")
         try:
-            pages = write_pages(statements, folder, whole=statements == [load(name) for name in known])
+            pages = write_pages(statements, folder, whole=len(statements) == len(known))
         except OSError as error:
             parser.error(f"{folder} cannot be written: {error.strerror}")
-        sys.stdout.write(f"{len(pages)} pages written to {folder}\n")
+        sys.stdout.write(f"{len(pages)} page{'s' * (len(pages) > 1)} written to {folder}\n")
         return 0
     outcomes = (check(statement.id, step) for statement in statements for step in statement.steps)
     if options.format == "json":

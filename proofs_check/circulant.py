@@ -52,7 +52,7 @@ def orthogonal_projectors(*, first: int = 1) -> Example:
         return [(identity + residual, identity) for residual in found]
 
     return Example(
-        "C = 6 in exact numbers, C = 4 .. 9 to 50 digits",
+        "C = 6 in exact numbers, C = 4 .. 9 to 50 digits" + f", the sum beginning at k = {first}" * (first != 1),
         exact=lambda: [simplify(entry) for one in residuals(_exact_family(), eye(6), ones(6, 6) / 6) for entry in one],
         random=at_random,
     )
@@ -92,7 +92,8 @@ def logits(*, multiplicity: int = 1) -> Example:
         stated = sorted(a for a, share in zip(heights, shares, strict=True) for _ in range(share))
         return [(_loss(whole), loss), *zip(values, stated, strict=True)]
 
-    return Example("C = 6 with symbols a_1, a_2, a_3, and random circulant M with 4 to 7 classes", exact, at_random)
+    wrong = f", with {multiplicity} mu_k" * (multiplicity != 1)
+    return Example(f"symbols a_1, a_2, a_3 for C = 6, and random M with 4 to 7 classes{wrong}", exact, at_random)
 
 
 def _loss(logits_of: mpmath.matrix) -> mpmath.mpf:

@@ -50,7 +50,8 @@ def cross_entropy_gradient(*, head_decay_power: int = 1) -> Equal:
 def critical_point(*, slip: float = 0.0) -> Example:
     """Return the claim that the closed form of S1 makes F stationary; `slip` moves one entry of J_1."""
     return Example(
-        "W, the J_l of S1(b) and a loss with G H_L^T = -lam_W W: the gradient of F is zero",
+        "W, the J_l of S1(b) and a loss with G H_L^T = -lam_W W: the gradient of F is zero"
+        + f", with an entry of J_1 moved by {slip}" * bool(slip),
         exact=lambda: _exact_gradient(slip),
         random=lambda rng: _random_slopes(slip, rng),
     )

@@ -201,7 +201,8 @@ EXAMPLE = (
 def descent(*, excess: int = 0) -> Example:
     """Return the claim that along the path M stays and F falls as stated; `excess` adds to how often it falls so."""
     return Example(
-        "three layers of width 3 with rank W = 2, the second with an eigenvalue -(1 + s)",
+        "three layers of width 3 with rank W = 2, the second with an eigenvalue -(1 + s)"
+        + f", and F falls {1 + excess} times as far" * bool(excess),
         exact=lambda: _exact_descent(1 + excess),
         random=lambda rng: _random_descent(1 + excess, rng),
     )

@@ -151,7 +151,8 @@ def moments(*, share: int = 1) -> Example:
         first = mpmath.eye(3) + mean([mpmath.matrix(g) for g in group])
         return [(first, mpmath.eye(3)), (second, share * trace / 3 * mpmath.eye(3))]
 
-    return Example("d = 3, all 48 signed permutations g and any matrix S", exact, at_random)
+    wrong = f", with {share} tr(S)/d I" * (share != 1)
+    return Example(f"d = 3, all 48 signed permutations g and any matrix S{wrong}", exact, at_random)
 
 
 UNIT_VECTORS = ((5, 13), (12, 13)), ((8, 17), (15, 17))
@@ -179,7 +180,8 @@ def level(*, share: int = 1) -> Example:
         found = mean([(number / largest - 1) ** 2 for number in turned])
         return [(found, 1 + share * mpmath.norm(block) ** 2 / (2 * largest) ** 2)]
 
-    return Example("d = 2, K = 1, all signed permutations of both vectors", exact, at_random)
+    wrong = f", with {share} times the second term" * (share != 1)
+    return Example(f"d = 2, K = 1, all signed permutations of both vectors{wrong}", exact, at_random)
 
 
 HAAR = (

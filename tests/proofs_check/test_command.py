@@ -1,8 +1,10 @@
 """`python -m proofs_check` run as a process: output, exit codes, one-sentence errors, independence of ramodel."""
 
 import json
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -75,6 +77,9 @@ def test_a_failed_step_gives_exit_code_1_and_its_reason(form: tuple[str, ...]) -
         (("balance",), "python -m proofs_check: there is no proof of 'BALANCE'"),
         (("--jsn",), "python -m proofs_check: unrecognized arguments: --jsn."),
         (("--json", "--list"), "python -m proofs_check: argument --list: not allowed with argument --json."),
+        (("--format", "pdf"), "python -m proofs_check: argument --format: invalid choice: 'pdf'"),
+        (("S2", "--out", "pages"), "python -m proofs_check: --out is for --format markdown only."),
+        (("S99", "--called-as", "ramodel prove"), "ramodel prove: there is no proof of 'S99'"),
     ],
 )
 def test_a_wrong_command_is_one_sentence_and_exit_code_2(arguments: tuple[str, ...], sentence: str) -> None:
@@ -83,6 +88,23 @@ def test_a_wrong_command_is_one_sentence_and_exit_code_2(arguments: tuple[str, .
     assert done.stdout == ""
     assert done.stderr.startswith(sentence)
     assert done.stderr.count("\n") == 1
+
+
+def test_pages_need_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = proofs_check("S2", "--format", "markdown", "--out", str(tmp_path / "file"))
+    assert done.returncode == 2
+    assert done.stderr == f"python -m proofs_check: {tmp_path / 'file'} cannot be written: File exists.\n"
+
+
+def test_interrupt_is_one_line() -> None:
+    command = [sys.executable, "-m", "proofs_check", "S6"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline()  # the proofs have begun
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, "python -m proofs_check: interrupted.\n")
 
 
 def test_it_stands_alone() -> None:
