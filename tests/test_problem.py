@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from ramodel.simulate import Problem, random_problem
+from tests.tolerances import DENSE_FLOAT64
 
 GOOD = {
     "model": "frobenius",
@@ -119,3 +120,29 @@ def test_logistic_problems_have_one_logit_and_two_labels(classes):
 def test_bad_random_problem(change, message):
     with pytest.raises(ValueError, match=message):
         random_problem(**RANDOM | change)
+
+
+def test_whitening_keeps_the_span_and_everything_else():
+    rng = np.random.default_rng(0)
+    inputs = rng.standard_normal((9, 2)) @ rng.standard_normal((2, 4))
+    problem = Problem(**GOOD | {"model": "kinetic", "inputs": inputs, "targets": np.arange(9) % 3})
+    white = problem.whitened()
+    assert not problem.is_white
+    assert white.is_white
+    np.testing.assert_allclose(white.second_moment @ white.second_moment, white.second_moment, atol=DENSE_FLOAT64)
+    assert np.linalg.matrix_rank(white.second_moment) == 2
+    np.testing.assert_allclose(white.inputs @ np.linalg.pinv(inputs) @ inputs, white.inputs, atol=DENSE_FLOAT64)
+    np.testing.assert_allclose(white.whitened().inputs, white.inputs, atol=DENSE_FLOAT64)
+    assert (white.model, white.depth, white.classes) == (problem.model, problem.depth, problem.classes)
+
+
+def test_second_moment_is_the_mean_over_samples():
+    problem = Problem(**GOOD | {"inputs": [[1.0, 2.0], [3.0, 4.0], [0.0, 1.0]]})
+    np.testing.assert_allclose(problem.second_moment, np.array([[10.0, 14.0], [14.0, 21.0]]) / 3, rtol=DENSE_FLOAT64)
+
+
+def test_white_up_to_scale_is_white():
+    assert Problem(**GOOD).is_white
+    zero = Problem(**GOOD | {"inputs": np.zeros((3, 2))})
+    assert zero.is_white
+    assert not zero.whitened().inputs.any()

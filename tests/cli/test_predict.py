@@ -130,3 +130,22 @@ def test_certified_without_its_extra(ramodel, monkeypatch):
     assert outcome.code == 2
     assert "python-flint; install the extra: pip install 'ramodel[certified]'." in outcome.err
     assert outcome.err.count("\n") == 1
+
+
+def test_kinetic_rows_have_first_and_last_block(ramodel):
+    found = ramodel("predict", "--model", "kinetic", *words(), "--json").json()["rows"]
+    assert list(found[0]) == [*KEYS[:2], "last", *KEYS[2:]]
+    for row in found:
+        first, last = row["jacobian"], row["last"]
+        assert 1.0 / last == pytest.approx(1.0 / first + 7.0, rel=CLOSED_FORM * 10)
+        t = 8.0 * first
+        assert 0.5 / 8.0 * t * (1.0 + t) ** 3 == pytest.approx(row["end_to_end"] ** 2, rel=CLOSED_FORM * 10)
+        assert row["step_cv"] == 0.0
+    assert "last s" in ramodel("predict", "--model", "kinetic", *words()).out
+
+
+def test_plain_rows_have_no_step_cv(ramodel):
+    above, zero = ramodel("predict", "--model", "plain", *words(**{"end-to-end": "13.9 0"}), "--json").json()["rows"]
+    assert above["jacobian"] ** 9 == pytest.approx(13.9 / 0.5**0.5, rel=CLOSED_FORM * 20)
+    assert (above["step_cv"], zero["log_gain"], zero["depth_exponent"]) == (None, None, None)
+    assert "log-gain: L ln s" in ramodel("predict", "--model", "plain", *words()).out

@@ -94,3 +94,36 @@ def test_bad_input(ramodel, options, sentence):
     assert (outcome.code, outcome.out) == (2, "")
     assert outcome.err.startswith(f"ramodel simulate: {sentence}")
     assert outcome.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("options", [[], ["--white"], ["--white", "--embedding-decay", "0.03"]], ids=" ".join)
+def test_kinetic_blocks_are_compared_by_eigenvalues(ramodel, options):
+    outcome = ramodel("simulate", *SMALL, "--model", "kinetic", *options, "--json")
+    assert (outcome.code, outcome.err) == (0, "")
+    found = outcome.json()
+    keys = ["asymmetry", "balance_error", "slope_error", "eigenvalues", "predicted", "max_relative_error"]
+    assert list(found) == [*KEYS[:2], *keys]
+    assert all(found[name] < OPTIMISER for name in ("asymmetry", "balance_error", "slope_error", "max_relative_error"))
+    assert np.shape(found["eigenvalues"]) == np.shape(found["predicted"]) == (3, 5)
+    table = ramodel("simulate", *SMALL, "--model", "kinetic", *options).out
+    assert f"{1.0 / found['eigenvalues'][2][0]:.6g}" in table
+    assert "slope_error" in table
+
+
+def test_plain_layers_are_compared_with_neighbours(ramodel):
+    outcome = ramodel("simulate", *SMALL, "--model", "plain", "--json")
+    assert (outcome.code, outcome.err) == (0, "")
+    found = outcome.json()
+    keys = ["balance_error", "neighbour_alignment", "own_alignment", "singular_values", "predicted"]
+    assert list(found) == [*KEYS[:2], *keys, "max_relative_error"]
+    assert found["balance_error"] < OPTIMISER
+    assert found["max_relative_error"] < OPTIMISER
+    assert found["neighbour_alignment"] == pytest.approx(1.0, abs=OPTIMISER)
+    assert found["own_alignment"] < 0.95
+    assert "neighbour_alignment  1.000000" in ramodel("simulate", *SMALL, "--model", "plain").out
+
+
+def test_kinetic_embeddings_need_white_inputs(ramodel):
+    outcome = ramodel("simulate", *SMALL, "--model", "kinetic", "--embedding-decay", "0.03")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.startswith("ramodel simulate: --embedding-decay is 0.03; a kinetic model with an embedding ")
