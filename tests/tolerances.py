@@ -58,3 +58,16 @@ at relative gradients of 1e-10, so that values agree to their rounding and maps 
 
 UNREDUCED_GRADIENT = 1e-8
 """Absolute: gradient over all J_l, W and E at a network made from a reduced gradient of 1e-10 (decays up to one)."""
+
+TWELVE_DECIMALS = 6e-13
+"""Absolute: numbers that THEORY.md prints with twelve decimals."""
+
+CRITICAL = 1e-13
+"""Absolute: largest entry of the gradient at configurations (S10), whose terms are below one, at relative 1e-14."""
+
+SECOND_DIFFERENCES = 1e-6
+"""Absolute: eigenvalues of a Hessian from fourth-order differences with step 2e-3 (rounding 1e-16 / step^2, times the
+number of entries)."""
+
+ROOT = 1e-11
+"""Relative: a threshold depth, where two objectives of slope 1e-3 cross, each with a rounding of 1e-17."""
