@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from random import Random
 
 import mpmath
@@ -90,5 +91,10 @@ def tried(title: str, fact: str, margin: Margin, *, spoilt: Margin) -> Step:
 def computed(
     title: str, fact: str, compute: Callable[[], Sequence[mpmath.mpf]], printed: Sequence[str], *, spoilt: Sequence[str]
 ) -> Step:
-    """Return a step that computes numbers with 50 digits; `spoilt` has a wrong digit."""
-    return Step(title, *(Computed(fact, compute, digits) for digits in (printed, spoilt)))
+    """Return a step that computes numbers with 50 digits, once for both claims; `spoilt` has a wrong digit."""
+
+    @cache
+    def at_precision(_: int) -> Sequence[mpmath.mpf]:
+        return compute()
+
+    return Step(title, *(Computed(fact, lambda: at_precision(mpmath.mp.prec), digits) for digits in (printed, spoilt)))
