@@ -8,7 +8,8 @@ The pair family has a on odd modes and b on even ones, C even; p_1 is then the p
 p_2 that of every other wrong one. D is a direction in which M is moved.
 
 Proved here: simplex and pair are critical points of F with the values stated, and the whole curvature of the simplex.
-Which configuration is the best is a matter of search: that nothing lies lower is not proved.
+The depths at which the two cross are computed with 50 digits, not proved. Which configuration is the best is a matter
+of search: that nothing lies lower is not proved.
 """
 
 from collections.abc import Sequence
@@ -324,7 +325,7 @@ STATEMENT = Statement(
     id="S10",
     title="Low rank beats the simplex",
     claim="beyond a threshold depth the pair family has lower objective than Neural Collapse's simplex",
-    assumptions="cross-entropy, orthonormal class inputs, Frobenius model; that nothing lies lower is by search",
+    assumptions="cross-entropy, orthonormal class inputs, Frobenius model; crossings are computed, the optimum is searched",
     status="proved within the circulant family",
     sections={
         "The circulant family": CIRCULANT,
