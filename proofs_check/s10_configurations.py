@@ -325,7 +325,7 @@ STATEMENT = Statement(
     id="S10",
     title="Low rank beats the simplex",
     claim="beyond a threshold depth the pair family has lower objective than Neural Collapse's simplex",
-    assumptions="cross-entropy, orthonormal class inputs, Frobenius model; crossings are computed, the optimum is searched",
+    assumptions="cross-entropy, orthonormal class inputs, Frobenius model; crossings computed, optimum searched",
     status="proved within the circulant family",
     sections={
         "The circulant family": CIRCULANT,
