@@ -130,7 +130,7 @@ _ALL = (
     Statement(
         id="S9",
         title="Norm preservation",
-        claim="1 + s_min <= |g_(l-1)|/|g_l| <= 1 + s_1, forward 1 <= |h_l|/|h_(l-1)| <= 1 + s_1, s_1 = O(log L / L)",
+        claim="1 + s_min <= |g_(l-1)|/|g_l| <= 1 + s_1, s_1 <= c ln(2L)/L with least c = max(1/2, s(L=1)/ln 2)",
         assumptions="Frobenius model, positive branch (nuclear: at its optimum, s_1 = O(1/L))",
         provenance="own",
         status="proved",
@@ -182,14 +182,14 @@ _ALL = (
         assumptions="J_l = J + E_l, mixed gap sigma_k(J) - sigma_(k+1)(J_l) > 0",
         provenance="known",
         status="proved",
-        sources=("Wedin1972", "DavisKahan1970"),
+        sources=("HornJohnson1991", "Wedin1972", "DavisKahan1970"),
         code="ramodel.theory.singular_value_interval, ramodel.theory.subspace_angle_bound",
     ),
     Statement(
         id="S15",
         title="No bad local minima with spare width",
         claim="with rank W < d every critical point off the positive branch is a strict saddle",
-        assumptions="Frobenius model",
+        assumptions="Frobenius model; nuclear model where the J_l are symmetric with ranges in the row space of W",
         provenance="own",
         status="proved",
         code="ramodel.theory.descent_path",
@@ -210,7 +210,7 @@ _ALL = (
         assumptions="Frobenius, nuclear or white kinetic model for the zero; any pair for the bound",
         provenance="own",
         status="proved",
-        sources=("AubryEtAl2024",),
+        sources=("AubryEtAl2024", "HornJohnson2013"),
         code="ramodel.metrics.coupling_error, ramodel.theory.independent_coupling_error",
     ),
     Statement(
@@ -220,6 +220,7 @@ _ALL = (
         assumptions="trained input embedding with decay lam_E",
         provenance="own",
         status="proved",
+        sources=("HornJohnson1991", "MarshallOlkin2011"),
         code="ramodel.theory.FrobeniusModel(embedding_decay=...)",
     ),
     Statement(
