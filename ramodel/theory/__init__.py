@@ -25,6 +25,7 @@ from ramodel.theory.energy import (
     simplex_train_loss,
 )
 from ramodel.theory.frobenius import FrobeniusModel
+from ramodel.theory.gauge import expected_squared_cosine, haar_rotations, rotate_gauge
 from ramodel.theory.gradient_flow import (
     alignment_rate,
     alignment_residual,
@@ -54,7 +55,7 @@ from ramodel.theory.perturbation import (
     subspace_angle_bound,
     vector_angle_bound,
 )
-from ramodel.theory.plain import PlainModel, expected_squared_cosine, haar_rotations, rotate_gauge
+from ramodel.theory.plain import PlainModel
 from ramodel.theory.stochastic_depth import (
     StochasticDepthOptimum,
     equivalent_decay,
