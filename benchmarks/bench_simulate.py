@@ -1,8 +1,9 @@
 """The optimiser's accuracy and speed: ``python benchmarks/bench_simulate.py [--problems 50] [--budget 60]``.
 
-Prints (1) for random problems of varied size, how far the point found is from S1 (asymmetry and balance; for the
-nuclear model S6), worst and median; (2) the time for C = 10, d = 16, L = 16, four starts, for each model and loss;
-(3) the cost of one gradient and one Hessian-vector product, hand-written against autograd.
+Prints (1) for random problems of varied size, how far the point found is from S1 (asymmetry and balance; S6, S7 and
+S8 in the other models, see `ramodel.experiments.agreement`), worst and median; (2) the time for C = 10, d = 16, L =
+16, four starts, for each model and loss; (3) the cost of one gradient and one Hessian-vector product, hand-written
+against autograd.
 """
 
 import argparse
@@ -13,10 +14,12 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import torch
 
+from ramodel.experiments.agreement import agreement
 from ramodel.simulate import Optimum, Problem, UnreducedObjective, minimise, random_problem
 
 LOSSES = ("squared", "cross-entropy", "logistic")
-MODELS = ("frobenius", "nuclear")
+_BRANCHES = {True: "positive", False: "other", None: "-"}
+MODELS = ("frobenius", "nuclear", "kinetic", "plain")
 
 
 def varied_problems(count: int) -> Iterator[Problem]:
@@ -26,7 +29,7 @@ def varied_problems(count: int) -> Iterator[Problem]:
         classes, width, depth = int(rng.integers(2, 11)), int(rng.integers(2, 17)), int(rng.integers(1, 17))
         loss = LOSSES[index % 3]
         yield random_problem(
-            model=MODELS[index % 2],
+            model=MODELS[index % 4],
             classes=2 if loss == "logistic" else classes,
             width=width,
             depth=depth,
@@ -38,35 +41,26 @@ def varied_problems(count: int) -> Iterator[Problem]:
         )
 
 
-def s1_errors(problem: Problem, optimum: Optimum) -> tuple[float, float]:
-    """Largest asymmetry and balance error over layers; 0 where the blocks are exactly zero and should be."""
-    ratio = problem.jacobian_decay / problem.head_decay
-    gram = optimum.head.T @ optimum.head / ratio
-    if problem.model == "nuclear":
-        values, vectors = np.linalg.eigh(gram)
-        gram = (vectors * np.maximum(values - 1, 0)) @ vectors.T
-    asymmetry = balance = 0.0
-    for jacobian in optimum.jacobians:
-        image = jacobian if problem.model == "nuclear" else jacobian + jacobian @ jacobian
-        asymmetry = max(asymmetry, _ratio(jacobian - jacobian.T, jacobian))
-        balance = max(balance, _ratio(image - gram, gram))
-    return asymmetry, balance
+def law_errors(problem: Problem, optimum: Optimum) -> tuple[float, float]:
+    """Largest asymmetry (0 in the plain model, which asks for none) and balance error over layers."""
+    found = agreement(problem, optimum)
+    return found.get("asymmetry", 0.0), found["balance_error"]
 
 
 def accuracy(count: int, budget: float) -> None:
-    print(f"S1/S6 errors at the optimum found, {count} random problems, tolerance 1e-10, 4 starts")
+    print(f"errors of S1, S6, S7, S8 at the optimum found, {count} random problems, tolerance 1e-10, 4 starts")
     print(
         " #  model      loss           C  d  L  N  converged  gradient  asymmetry   balance  branch     spread seconds"
     )
     rows = []
     for index, problem in enumerate(varied_problems(count)):
         optimum = minimise(problem, time_budget=budget, progress=False)
-        asymmetry, balance = s1_errors(problem, optimum)
+        asymmetry, balance = law_errors(problem, optimum)
         rows.append((optimum.converged, asymmetry, balance, optimum.seconds))
         print(
             f"{index:2d}  {problem.model:9s}  {problem.loss:13s} {problem.classes:2d} {problem.width:2d} "
             f"{problem.depth:2d} {problem.samples:2d}  {optimum.converged!s:9s}  {optimum.gradient_norm:8.1e}  "
-            f"{asymmetry:8.1e}  {balance:8.1e}  {'positive' if optimum.certificate.positive_branch else 'other':8s}"
+            f"{asymmetry:8.1e}  {balance:8.1e}  {_BRANCHES[optimum.certificate.positive_branch]:8s}"
             f"  {optimum.spread:7.1e}  {optimum.seconds:6.1f}",
             flush=True,
         )
@@ -94,7 +88,7 @@ def full_size(budget: float) -> None:
                 seed=0,
             )
             optimum = minimise(problem, time_budget=budget, progress=False)
-            asymmetry, balance = s1_errors(problem, optimum)
+            asymmetry, balance = law_errors(problem, optimum)
             print(
                 f"{model:9s}  {loss:13s}  {optimum.converged!s:9s}  {optimum.gradient_norm:8.1e}  {asymmetry:8.1e}  "
                 f"{balance:8.1e}  {optimum.seconds:6.1f}",
@@ -143,11 +137,6 @@ def derivatives() -> None:
             _milliseconds(lambda product=product, points=points: product(points)),
         )
         print(f"{width:2d}  {depth:2d}  {times[0]:8.2f}  {times[1]:11.2f}  {times[2]:22.2f}", flush=True)
-
-
-def _ratio(difference: np.ndarray, reference: np.ndarray) -> float:
-    size, scale = np.linalg.norm(difference), np.linalg.norm(reference)
-    return 0.0 if size == 0.0 else float(size / scale) if scale > 0.0 else float("inf")
 
 
 def _milliseconds(call: Callable[[], object], repeats: int = 30) -> float:
