@@ -1,5 +1,6 @@
 """`ramodel predict`: the closed forms."""
 
+from functools import partial
 from typing import ClassVar
 
 from ramodel.cli.command import Command, Maybe, Switch
@@ -122,12 +123,16 @@ class Predict(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
         if self.model not in ("frobenius", "nuclear"):
             raise ValueError(f"model is {self.model!r}; only 'frobenius' and 'nuclear' can be certified.")
-        decays = (self.jacobian_decay, self.head_decay, self.embedding_decay)
-        model = MODELS[self.model](self.depth, *decays)
-        names = ("depth", "jacobian_decay", "head_decay", "embedding_decay")
-        given = dict(zip(names, (self.depth, *decays), strict=True))
-        proven = CertifiedModel(kind=self.model, **given, digits=self.digits)
-        sharp = CertifiedModel(kind=self.model, **given, digits=max(self.digits, SHARP_DIGITS))
+        model = MODELS[self.model](self.depth, self.jacobian_decay, self.head_decay, self.embedding_decay)
+        enclosing = partial(
+            CertifiedModel,
+            kind=self.model,
+            depth=self.depth,
+            jacobian_decay=self.jacobian_decay,
+            head_decay=self.head_decay,
+            embedding_decay=self.embedding_decay,
+        )
+        proven, sharp = enclosing(digits=self.digits), enclosing(digits=max(self.digits, SHARP_DIGITS))
         rows = []
         for m in map(float, finite_array("end_to_end", self.end_to_end, minimum=0.0)):
             found = {
