@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from ramodel.cli.command import Command, Maybe, Switch
+from ramodel.cli.command import Command, Switch
 from ramodel.cli.output import columns, pairs, say_json, show
 
 if TYPE_CHECKING:
@@ -48,8 +48,8 @@ class Optimum(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
     head_decay: float
     """Weight decay lam_W of the head, greater than zero."""
 
-    family: Maybe[Literal["simplex", "pair", "circulant", "free"]] = None
-    """Only this family; by default the best of all."""
+    family: Literal["best", "simplex", "pair", "circulant", "free"] = "best"
+    """The best of all, or only this family."""
 
     starts: int = 6
     """Random starts of the free search for each possible rank."""

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 __all__ = ["Phase"]
 
 
+_CURVE_POINTS = 4
+"""Points of the lines for each step from decay to decay."""
+
+
 class Phase(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Draw the phase diagram of the optimal rank: which configuration is best at which depth and decay (S10).
 
@@ -43,7 +47,7 @@ class Phase(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
     decays: tuple[float, float] = (1e-4, 0.1)
     """Least and greatest weight decay lam_J = lam_W."""
 
-    grid: tuple[int, int] = (16, 7)
+    grid: tuple[int, int] = (19, 7)
     """Number of depths and of decays, spaced by equal factors."""
 
     starts: int = 4
@@ -107,7 +111,7 @@ class Phase(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
             [self.classes],
             depths,
             decays,
-            curve_points=5 if self.quick else 25,
+            curve_points=_CURVE_POINTS * (columns - 1) + 1,
             starts=starts,
             seed=self.seed,
         ).assign_attrs(origin)

@@ -37,14 +37,9 @@ def draw_phase(dataset: xr.Dataset) -> Figure:
         else:
             _saddle(axes, group)
             axes.set_title(f"$C = {count}$: stability only")
-        axes.plot(group["curve_decay"], group["threshold_depth"], color=THEORY_COLOUR, label=_THRESHOLD)
-        axes.plot(
-            group["curve_decay"],
-            group["stability_depth"],
-            color=OKABE_ITO["vermillion"],
-            linestyle="--",
-            label=_STABILITY,
-        )
+        _boundary(axes, group, "threshold_depth", {"color": THEORY_COLOUR, "label": _THRESHOLD})
+        saddle = {"color": OKABE_ITO["vermillion"], "linestyle": "--", "label": _STABILITY}
+        _boundary(axes, group, "stability_depth", saddle)
         if "check" in dataset.sizes:
             _checks(axes, dataset, int(count))
         axes.set_xlim(*_edges(dataset["decay"].values)[[0, -1]])
@@ -56,6 +51,12 @@ def draw_phase(dataset: xr.Dataset) -> Figure:
     panels[0].set_ylabel("depth $L$")
     _legend(figure, panels)
     return figure
+
+
+def _boundary(axes: Axes, group: xr.Dataset, name: str, look: dict[str, Any]) -> None:
+    """Draw a boundary where there is one."""
+    if group[name].notnull().any():
+        axes.plot(group["curve_decay"].values, group[name].values, **look)
 
 
 def _ranks(axes: Axes, group: xr.Dataset) -> None:
@@ -103,15 +104,24 @@ def _saddle(axes: Axes, group: xr.Dataset) -> None:
 
 
 def _checks(axes: Axes, dataset: xr.Dataset, count: int) -> None:
-    """Mark points where the optimiser over all unreduced variables found the same optimum, or another."""
+    """Mark the points at which the optimiser over all unreduced variables ran, by what it found."""
     checks = dataset.isel(check=np.flatnonzero(dataset["check_classes"].values == count))
     difference = checks["check_unreduced"].values / checks["check_reduced"].values - 1.0
     x, y = checks["check_decay"].values, checks["check_depth"].values
-    same = np.abs(difference) <= _AGREES
-    look: dict[str, Any] = {"color": THEORY_COLOUR, "markerfacecolor": "white"}
-    axes.plot(x[same], y[same], "o", **look, label="unreduced optimiser: the same")
-    if (~same).any():
-        axes.plot(x[~same], y[~same], "X", color=OKABE_ITO["orange"], label="unreduced optimiser: another")
+    verdicts = {
+        "the same": (np.abs(difference) <= _AGREES, "o", "white", THEORY_COLOUR),
+        "a worse one": (difference > _AGREES, "X", OKABE_ITO["orange"], THEORY_COLOUR),
+        "a lower one": (difference < -_AGREES, "*", OKABE_ITO["vermillion"], THEORY_COLOUR),
+    }
+    for found, (where, marker, face, edge) in verdicts.items():
+        if where.any():
+            look: dict[str, Any] = {
+                "linestyle": "none",
+                "markerfacecolor": face,
+                "markeredgecolor": edge,
+                "markersize": 4,
+            }
+            axes.plot(x[where], y[where], marker, **look, label=f"unreduced optimiser: {found}")
 
 
 def _edges(centres: Floats) -> Floats:

@@ -9,6 +9,7 @@ from ramodel.theory.model import Array, ResidualModel
 from ramodel.theory.optimum.losses import CrossEntropyLoss
 from ramodel.theory.optimum.objective import MapObjective
 from ramodel.theory.optimum.penalty import SpectralPenalty
+from ramodel.theory.optimum.spectral import REDUCIBLE
 
 __all__ = ["Configuration", "Level", "class_objective", "describe"]
 
@@ -95,11 +96,12 @@ def class_objective(classes: int, model: ResidualModel, *, points: int = 1) -> M
     Raises
     ------
     TypeError, ValueError
-        If `classes` is not a whole number of at least 2, or `model` is not a `ResidualModel` without embedding.
+        If `classes` is not a whole number of at least 2, or `model` is not one whose cost is known, without embedding.
     """
     count = integer("classes", classes, minimum=2)
-    if not isinstance(model, ResidualModel):
-        raise TypeError(f"model is {model!r}; it must be a ResidualModel, such as FrobeniusModel(8, 0.01, 0.01).")
+    if not isinstance(model, REDUCIBLE):
+        names = ", ".join(kind.__name__ for kind in REDUCIBLE)
+        raise TypeError(f"model is {model!r}; it must be one of {names}, whose cost is known (S3, S6, S7).")
     if model.embedding_decay is not None:
         raise ValueError(
             f"embedding_decay is {model.embedding_decay}; here the inputs are orthonormal and nothing embeds them: "

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,7 +22,7 @@ from ramodel.theory.optimum.spectral import minimise_spectral
 __all__ = ["Boundaries", "PhaseDiagram", "boundaries", "phase_diagram"]
 
 STRIDE = 3
-"""Every third depth and decay is searched from random starts; what is found spreads from neighbour to neighbour."""
+"""Every third decay is searched from random starts, at all depths: optima change far more with depth."""
 
 GAIN = 1e-9
 """Least relative gain that counts as an improvement when optima spread."""
@@ -133,8 +134,8 @@ def phase_diagram(
 ) -> PhaseDiagram:
     """Return the best configuration found over a grid of depths and decays (statement S10; own; searched, not proved).
 
-    Every point has the named families; every third depth and decay a free search. Then optima spread: each point
-    descends from the optima of its neighbours, until none improves.
+    At each depth every third decay is searched, in the named families and freely, and all decays descend from all that
+    was found. Then optima spread: each point descends from those of its neighbours, until none improves.
 
     Parameters
     ----------
@@ -169,20 +170,30 @@ def phase_diagram(
     shape = (len(rows := _positive_list("depths", depths)), len(columns := _positive_list("decays", decays)))
     models = [FrobeniusModel(depth, decay, decay / rho) for depth in rows for decay in columns]
     seeds = np.random.SeedSequence(integer("seed", seed, minimum=0)).generate_state(len(models) + 1)
-    searched = [i % STRIDE == 0 and j % STRIDE == 0 for i, j in np.ndindex(shape)]
-    rng = np.random.default_rng(seeds[-1])
-    with progress_bar(f"{count} classes", len(models) + sum(searched) * 4, show=progress) as bar:
-        found = []
-        for model, search, own in zip(models, searched, seeds[:-1], strict=True):
-            best = min(named_families(count, model), key=lambda one: one.value).end_to_end
-            if search:
-                free = starting_maps(count, model, starts=starts, seed=int(own), guesses=[best])
-                best = lowest_map(model, np.concatenate([free, best[np.newaxis]]))
-            found.append(best)
-            bar.advance(5 if search else 1, status="families and free search")
-        maps = _spread(models, np.stack(found), shape, rng, bar)
+    found = []
+    with progress_bar(f"{count} classes", len(rows) + 1, show=progress) as bar:
+        for place in range(len(rows)):
+            row = slice(place * len(columns), (place + 1) * len(columns))
+            found.append(_row(count, models[row], seeds[row], starts))
+            bar.advance(status=f"depth {rows[place]:.3g}: families and free search")
+        maps = _spread(models, np.concatenate(found), shape, np.random.default_rng(seeds[-1]), bar)
+        bar.advance()
     best_found = [describe("best", model, m) for model, m in zip(models, maps, strict=True)]
     return _diagram(count, rho, rows, columns, models, best_found)
+
+
+def _row(classes: int, models: list[FrobeniusModel], seeds: NDArray[np.unsignedinteger[Any]], starts: int) -> Array:
+    """Return the lowest maps [n_decays, C, C] at one depth: what is found at some decays is tried at all."""
+    candidates: list[Array] = []
+    for model, seed in list(zip(models, seeds, strict=True))[::STRIDE]:
+        named = [one.end_to_end for one in named_families(classes, model)]
+        random = starting_maps(classes, model, starts=starts, seed=int(seed), guesses=named)
+        candidates += [*named, lowest_map(model, random)]
+    every = [model for model in models for _ in candidates]
+    descent = minimise_spectral(_loss(classes), every, np.stack(candidates * len(models)))
+    lowest = descent.values.reshape(len(models), -1).argmin(axis=1)
+    maps: Array = descent.maps.reshape(len(models), len(candidates), classes, classes)[np.arange(len(models)), lowest]
+    return maps
 
 
 def _stability(classes: int, jacobian_decay: float, head_decay: float, deepest: float) -> float:
@@ -193,7 +204,7 @@ def _spread(
     models: list[FrobeniusModel], maps: Array, shape: tuple[int, ...], rng: np.random.Generator, bar: Progress
 ) -> Array:
     """Return the maps after descents from their neighbours, repeated from those that changed until none improves."""
-    loss = CrossEntropyLoss(None, np.arange(maps.shape[1]), maps.shape[1])
+    loss = _loss(maps.shape[1])
     values = np.array([describe("", model, m).value for model, m in zip(models, maps, strict=True)])
     changed = np.ones(len(models), dtype=bool)
     sweep = 0
@@ -208,6 +219,10 @@ def _spread(
                 values[to], maps[to], changed[to] = value, m, True
         bar.advance(0, status=f"spreading, sweep {sweep}: {changed.sum()} better")
     return maps
+
+
+def _loss(classes: int) -> CrossEntropyLoss:
+    return CrossEntropyLoss(None, np.arange(classes), classes)
 
 
 def _neighbours(shape: tuple[int, ...]) -> Iterator[tuple[int, int]]:

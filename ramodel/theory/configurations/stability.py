@@ -177,7 +177,7 @@ def stability_depth(classes: int, jacobian_decay: float, head_decay: float, *, d
     return float("inf")
 
 
-def smallest_unstable_classes(model: FrobeniusModel, *, largest: int = 1000) -> int | None:
+def smallest_unstable_classes(model: ResidualModel, *, largest: int = 1000) -> int | None:
     """Return the least number of classes at which the simplex is a saddle; None if there is none (S10; own; exact).
 
     Parameters
@@ -202,8 +202,8 @@ def smallest_unstable_classes(model: FrobeniusModel, *, largest: int = 1000) -> 
     return next((classes for classes in range(4, limit + 1) if _stability_excess(classes, model) < 0.0), None)
 
 
-def _stability_excess(classes: int, model: FrobeniusModel) -> float:
-    """Return m (1 + 2(L+1)s) - C (2(L-1)s - 1): negative where the simplex is a saddle."""
+def _stability_excess(classes: int, model: ResidualModel) -> float:
+    """Return phi''/phi' + 1/C times m, which has the sign of p/C + phi'': negative where the simplex is a saddle."""
     m = simplex_margin(classes, model)
-    s = float(model.jacobian_singular_value(m))
-    return m * (1.0 + 2.0 * (model.depth + 1.0) * s) - classes * (2.0 * (model.depth - 1.0) * s - 1.0)
+    _, stiffness, curvature = (float(part[0, 0]) for part in SpectralPenalty.of([model]).scalars(np.array([[m]])))
+    return curvature / stiffness + m / classes

@@ -13,7 +13,7 @@ from ramodel.theory.model import Array
 
 __all__ = ["Threshold", "threshold_depth"]
 
-DEPTHS = np.geomspace(0.25, 4096.0, 29)
+DEPTHS = np.geomspace(0.25, 4096.0, 15)
 """Depths at which the two are compared, before the root between two of them is found."""
 
 BETTER = 1e-9
