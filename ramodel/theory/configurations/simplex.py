@@ -40,7 +40,7 @@ def simplex_margin(classes: int, model: ResidualModel) -> float:
     --------
     >>> from ramodel.theory import FrobeniusModel
     >>> round(simplex_margin(6, FrobeniusModel(2, 0.05, 0.05)), 9)
-    4.670134607
+    3.891935709
     """
     class_objective(classes, model)  # refuses what does not fit
 
@@ -68,7 +68,7 @@ def simplex_value(classes: int, model: ResidualModel, margin: float) -> float:
     Examples
     --------
     >>> from ramodel.theory import FrobeniusModel
-    >>> round(simplex_value(6, FrobeniusModel(2, 0.05, 0.05), 4.670134607), 12)
+    >>> round(simplex_value(6, FrobeniusModel(2, 0.05, 0.05), 3.891935709), 12)
     0.437517461239
     """
     cost = 0.5 * (classes - 1) * float(model.cost(margin))

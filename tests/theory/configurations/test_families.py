@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from ramodel.theory import FrobeniusModel, KineticModel, NuclearModel, PlainModel
 from ramodel.theory.configurations import (
+    Configuration,
     circulant,
     free_search,
     lattice,
@@ -115,6 +116,16 @@ def test_large_numbers_of_classes_are_quick_and_stationary():
     found = pair(200, FrobeniusModel(4, 0.001, 0.001))
     assert found.residual <= CRITICAL
     assert [level.multiplicity for level in found.levels] == [100, 99]
+
+
+def test_effective_rank_counts_above_a_tenth_and_levels_group_equal_values():
+    s = np.array([1.0, 1.0 - 1e-8, 0.11, 0.09, 1e-13])
+    given = {"family": "", "value": 0.0, "end_to_end": np.eye(5), "residual": 0.0}
+    found = Configuration(jacobian_singular_values=s, **given)
+    assert found.effective_rank == 3
+    assert [level.multiplicity for level in found.levels] == [2, 1, 1]
+    nothing = Configuration(jacobian_singular_values=0.0 * s, **given)
+    assert (nothing.effective_rank, nothing.levels) == (0, ())
 
 
 def test_names():

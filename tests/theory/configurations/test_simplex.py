@@ -35,12 +35,16 @@ def test_simplex_is_stationary_and_its_identities_hold(classes, depth, decay, ra
     assert loss == pytest.approx(-math.log1p(-(classes - 1) * p), rel=REDUCED, abs=CRITICAL)
 
 
-def test_of_several_margins_the_lowest_is_taken():
-    """Large head decay and small block decay: a small margin without blocks, and a large one with them."""
-    model = FrobeniusModel(20, 1e-4, 1.0)
-    line = np.geomspace(1e-6, 100.0, 200_000)
+@pytest.mark.parametrize(("decays", "large"), [((50, 4.0, 5.0), True), ((100, 10.0, 5.0), False)])
+def test_of_two_margins_the_lower_is_taken(decays, large):
+    """Where decays are large: a small margin almost without blocks, or a large one with them."""
+    model = FrobeniusModel(*decays)
+    line = np.geomspace(1e-4, 10.0, 20_001)
     values = np.log1p(3 * np.exp(-line)) + 1.5 * model.cost(line)
-    assert simplex_margin(4, model) == pytest.approx(line[values.argmin()], rel=1e-4)
+    assert np.count_nonzero((values[1:-1] < values[:-2]) & (values[1:-1] < values[2:])) == 2
+    m = simplex_margin(4, model)
+    assert (m > 1.0) == large
+    assert m == pytest.approx(line[values.argmin()], rel=line[1] / line[0] - 1)
 
 
 @pytest.mark.parametrize("classes", [2, 3, 4, 6, 7])
