@@ -16,9 +16,10 @@ from itertools import combinations
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.linalg import solve_triangular
 
 from ramodel.checks import finite_array, integer, nonnegative, positive
-from ramodel.theory.model import Array
+from ramodel.theory.model import Array, representable
 
 __all__ = [
     "alignment_rate",
@@ -52,16 +53,19 @@ def imbalance(jacobians: ArrayLike, head: ArrayLike) -> Array:
     ------
     TypeError, ValueError
         If shapes do not fit, an array is empty, or an entry is NaN or infinite.
+    OverflowError
+        If a result leaves float64.
 
     Examples
     --------
     >>> imbalance([[[1.0]], [[0.5]]], [[0.5]])[:, 0, 0]
     array([1.75, 2.  ])
     """
-    blocks, gram = _network(jacobians, head)
+    blocks, weights = _network(jacobians, head)
     maps = blocks + np.eye(blocks.shape[-1])
-    after = np.concatenate([_transposed(maps[..., 1:, :, :]) @ maps[..., 1:, :, :], gram], axis=-3)
-    return np.asarray(maps @ _transposed(maps) - after)
+    with np.errstate(over="ignore", invalid="ignore"):
+        after = np.concatenate([_transposed(maps[..., 1:, :, :]) @ maps[..., 1:, :, :], _gram(weights)], axis=-3)
+        return representable("the imbalance", maps @ _transposed(maps) - after)
 
 
 def imbalance_rate(jacobians: ArrayLike, head: ArrayLike, *, jacobian_decay: float, head_decay: float) -> Array:
@@ -83,7 +87,7 @@ def imbalance_rate(jacobians: ArrayLike, head: ArrayLike, *, jacobian_decay: flo
 
     Raises
     ------
-    TypeError, ValueError
+    TypeError, ValueError, OverflowError
         As `imbalance`, for the decays too.
 
     Examples
@@ -91,11 +95,11 @@ def imbalance_rate(jacobians: ArrayLike, head: ArrayLike, *, jacobian_decay: flo
     >>> imbalance_rate([[[1.0]], [[0.5]]], [[0.5]], jacobian_decay=0.1, head_decay=0.1).round(12)[:, 0, 0]
     array([-0.25, -0.1 ])
     """
-    blocks, gram = _network(jacobians, head)
-    residual = _residual(
-        blocks, gram, nonnegative("jacobian_decay", jacobian_decay), nonnegative("head_decay", head_decay)
-    )
-    return -residual - _transposed(residual)
+    blocks, weights = _network(jacobians, head)
+    block_decay = nonnegative("jacobian_decay", jacobian_decay)
+    with np.errstate(over="ignore", invalid="ignore"):
+        residual = _residual(blocks, block_decay, nonnegative("head_decay", head_decay) * _gram(weights))
+        return representable("the rate of the imbalance", -residual - _transposed(residual))
 
 
 def alignment_residual(jacobians: ArrayLike, head: ArrayLike, *, decay_ratio: float) -> Array:
@@ -116,7 +120,7 @@ def alignment_residual(jacobians: ArrayLike, head: ArrayLike, *, decay_ratio: fl
 
     Raises
     ------
-    TypeError, ValueError
+    TypeError, ValueError, OverflowError
         As `imbalance`, for the ratio too.
 
     Examples
@@ -124,8 +128,10 @@ def alignment_residual(jacobians: ArrayLike, head: ArrayLike, *, decay_ratio: fl
     >>> alignment_residual([[[1.0]], [[1.0]]], [[2**0.5]], decay_ratio=1.0).round(12)[:, 0, 0]
     array([ 0., -0.])
     """
-    blocks, gram = _network(jacobians, head)
-    return _residual(blocks, gram, 1.0, 1.0 / positive("decay_ratio", decay_ratio))
+    blocks, weights = _network(jacobians, head)
+    rho = positive("decay_ratio", decay_ratio)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return representable("the alignment residual", _residual(blocks, 1.0, _gram(weights) / rho))
 
 
 def least_stretch(head: ArrayLike) -> Array:
@@ -156,8 +162,8 @@ def least_stretch(head: ArrayLike) -> Array:
     weights = finite_array("head", head)
     if weights.ndim < 2:
         raise ValueError(f"head has shape {weights.shape}; its axes must be [..., classes, width].")
-    norm = np.linalg.norm(weights, ord=2, axis=(-2, -1))
-    bound: Array = np.sqrt(np.maximum((1.0 - norm) * (1.0 + norm), 0.0))
+    norm = np.minimum(np.linalg.norm(weights, ord=2, axis=(-2, -1)), 1.0)
+    bound: Array = np.sqrt((1.0 - norm) * (1.0 + norm))
     return bound
 
 
@@ -186,7 +192,7 @@ def layer_spread_rate(s: ArrayLike) -> Array:
     array([1. , 1.5])
     """
     values = finite_array("s", s, minimum=0.0, nonempty=False)
-    rate: Array = ((1.0 + 2.0 * values) / (1.0 + values))[()]
+    rate: Array = (1.0 + values / (1.0 + values))[()]
     return rate
 
 
@@ -220,8 +226,9 @@ def twist_rate(s: ArrayLike, depth: float, decay_ratio: float) -> Array:
     0.1
     """
     values = finite_array("s", s, minimum=0.0, nonempty=False)
-    turned = positive("decay_ratio", decay_ratio) * positive("depth", depth) * values
-    rate: Array = (1.0 / (1.0 + values + turned))[()]
+    rho, layers = positive("decay_ratio", decay_ratio), positive("depth", depth)
+    with np.errstate(over="ignore"):  # the rate is then 0 in float64
+        rate: Array = (1.0 / (1.0 + values + values * rho * layers))[()]
     return rate
 
 
@@ -243,12 +250,15 @@ def relaxation_rates(first: float, second: float, depth: int, decay_ratio: float
 
     Returns
     -------
-    Array [2L], increasing; without unit (times lam_J: per unit of time). All 1 if both directions are inactive.
+    Array [2L], increasing, greater than 0, where rho >= 1 also less than 2; without unit (times lam_J: per unit of
+    time). All 1 if both directions are inactive. Error a few rounding errors of the largest rate, at any depth.
 
     Raises
     ------
     TypeError, ValueError
         If an argument is of the wrong kind or range.
+    OverflowError
+        If the largest rate leaves float64, or the slowest one is lost beside it.
 
     Examples
     --------
@@ -257,28 +267,28 @@ def relaxation_rates(first: float, second: float, depth: int, decay_ratio: float
     """
     s, t = nonnegative("first", first), nonnegative("second", second)
     layers, rho = integer("depth", depth), positive("decay_ratio", decay_ratio)
+    where = f"first is {first}, second {second}, depth {depth}, decay_ratio {decay_ratio}"
+    # Only ratios matter; divided by the larger one, all products stay within float64.
     a, b = 1.0 + s, 1.0 + t
-    place = np.arange(layers)
-    below = np.tril(np.ones((layers, layers)), -1)
-    distance = np.maximum(place[:, np.newaxis] - place, 0)
-    # Variables: (J_l)_ij of all layers, (J_l)_ji, then (in the singular bases of W) W_ij, W_ji.
-    size = 2 * layers + 2
-    upper, lower = slice(0, layers), slice(layers, 2 * layers)
-    hessian = np.diag([1.0] * (2 * layers) + [1.0 / rho] * 2)
-    # The multiplier of M is diagonal, with entries lam_W w_k / a_k^L; it meets the second variation of M_ii and M_jj.
-    crossed = below * (s / b) * (b / a) ** distance + (below * (t / a) * (a / b) ** distance).T
-    hessian[upper, lower] -= crossed
-    hessian[lower, upper] -= crossed.T
-    from_end = layers - 1 - place
-    for row, column, gain, ratio in ((2 * layers, lower, s / a, b / a), (2 * layers + 1, upper, t / b, a / b)):
-        hessian[row, column] -= np.sqrt(gain / rho) * ratio**from_end
-        hessian[column, row] = hessian[row, column]
-    # M_ij and M_ji stay as they are.
-    constraints = np.zeros((2, size))
-    constraints[0, upper], constraints[0, -2] = np.sqrt(rho * s * a) * (a / b) ** from_end / b, 1.0
-    constraints[1, lower], constraints[1, -1] = np.sqrt(rho * t * b) * (b / a) ** from_end / a, 1.0
-    free = np.linalg.qr(constraints.T, mode="complete")[0][:, 2:]
-    rates: Array = np.linalg.eigvalsh(free.T @ hessian @ free)
+    larger = max(a, b)
+    a, b, s, t = a / larger, b / larger, s / larger, t / larger
+    # M stays where A_l becomes G_l A G_{l-1}^{-1} and W becomes W G_L^{-1}, G_l = exp [[0, p_l], [q_l, 0]], G_0 = 1:
+    # (J_l)_ij = b p_l - a p_{l-1} and W_ij = -w_i p_L, so that nothing grows like (a/b)^L.
+    p_factor, q_factor = _turning(b, a, rho * s * a, layers), _turning(a, b, rho * t * b, layers)
+    crossed = (s * a + t * b) * np.eye(layers) - s * b * np.eye(layers, k=-1) - t * a * np.eye(layers, k=1)
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        for factor in (p_factor, q_factor):  # crossed becomes R_p^-T crossed R_q^-1
+            crossed = solve_triangular(factor, crossed, trans="T", check_finite=False).T
+        excess = [(1.0 - rho) * s * a / p_factor[-1, -1] ** 2, (1.0 - rho) * t * b / q_factor[-1, -1] ** 2]
+    hessian = np.block([[np.eye(layers), crossed], [crossed.T, np.eye(layers)]])
+    hessian[[layers - 1, -1], [layers - 1, -1]] += excess
+    if not np.isfinite(hessian).all():
+        raise OverflowError(f"a relaxation rate exceeds float64: {where}; take singular values and decays less apart.")
+    rates: Array = np.linalg.eigvalsh(hessian)
+    if rates[0] <= len(rates) * np.finfo(np.float64).eps * rates[-1]:
+        raise OverflowError(
+            f"the slowest rate is lost to rounding: {where}; take singular values and decays less apart."
+        )
     return rates
 
 
@@ -306,6 +316,8 @@ def alignment_rate(s: ArrayLike, depth: int, decay_ratio: float) -> float:
     ------
     TypeError, ValueError
         If an argument is of the wrong kind or range, or fewer than two directions are given.
+    OverflowError
+        As `relaxation_rates`.
 
     Examples
     --------
@@ -320,7 +332,7 @@ def alignment_rate(s: ArrayLike, depth: int, decay_ratio: float) -> float:
 
 
 def _network(jacobians: ArrayLike, head: ArrayLike) -> tuple[Array, Array]:
-    """Return J [..., L, d, d] and W^T W [..., 1, d, d]."""
+    """Return J [..., L, d, d] and W [..., C, d]."""
     blocks, weights = finite_array("jacobians", jacobians), finite_array("head", head)
     if blocks.ndim < 3 or blocks.shape[-1] != blocks.shape[-2]:
         raise ValueError(f"jacobians has shape {blocks.shape}; its axes must be [..., layer, row, column], square.")
@@ -330,14 +342,28 @@ def _network(jacobians: ArrayLike, head: ArrayLike) -> tuple[Array, Array]:
         raise ValueError(
             f"head has shape {weights.shape}; with jacobians of shape {blocks.shape} it must have shape {wanted}."
         )
-    return blocks, (_transposed(weights) @ weights)[..., np.newaxis, :, :]
+    return blocks, weights
 
 
-def _residual(blocks: Array, gram: Array, block_decay: float, head_decay: float) -> Array:
-    """Return block_decay R_l, with head_decay W^T W at the last block."""
+def _gram(weights: Array) -> Array:
+    """Return W^T W [..., 1, d, d]."""
+    gram: Array = (_transposed(weights) @ weights)[..., np.newaxis, :, :]
+    return gram
+
+
+def _residual(blocks: Array, block_decay: float, decayed_gram: Array) -> Array:
+    """Return block_decay R_l, from head_decay W^T W."""
     maps = blocks + np.eye(blocks.shape[-1])
     after = block_decay * _transposed(maps[..., 1:, :, :]) @ blocks[..., 1:, :, :]
-    return np.asarray(block_decay * blocks @ _transposed(maps) - np.concatenate([after, head_decay * gram], axis=-3))
+    return np.asarray(block_decay * blocks @ _transposed(maps) - np.concatenate([after, decayed_gram], axis=-3))
+
+
+def _turning(diagonal: float, below: float, head: float, layers: int) -> Array:
+    """Return R, upper triangular, for which |R p|^2 = sum_l (diagonal p_l - below p_{l-1})^2 + head p_L^2."""
+    change = np.zeros((layers + 1, layers))
+    change[:-1] = diagonal * np.eye(layers) - below * np.eye(layers, k=-1)
+    change[-1, -1] = np.sqrt(head)
+    return np.asarray(np.linalg.qr(change, mode="r"))
 
 
 def _transposed(matrices: Array) -> Array:

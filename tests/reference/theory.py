@@ -235,3 +235,33 @@ def kinetic_gradients(blocks, head, second_moment, jacobian_decay):
         shift[index] = 1e-5
         gradients[index] = (cost(blocks + shift) - cost(blocks - shift)) / 2e-5
     return gradients
+
+
+def relaxation_rates(s, t, depth, decay_ratio, digits=120):
+    """Hessian over x = (J_l)_ij, y = (J_l)_ji, u = W_ij, v = W_ji on what keeps M, products of blocks written out."""
+    with mpmath.workdps(digits):
+        s, t, rho = (mpmath.mpf(value) for value in (s, t, decay_ratio))
+        a, b = 1 + s, 1 + t
+        w_i, w_j = mpmath.sqrt(rho * s * a), mpmath.sqrt(rho * t * b)
+        u, v = 2 * depth, 2 * depth + 1
+        hessian, free = mpmath.eye(2 * depth + 2), mpmath.eye(2 * depth + 2)[:, : 2 * depth]
+        hessian[u, u] = hessian[v, v] = 1 / rho
+
+        def meet(first, second, value):
+            hessian[first, second] -= value
+            hessian[second, first] -= value
+
+        for layer in range(depth):
+            above = depth - 1 - layer
+            free[u, layer] = -w_i * a**above * b**layer / b**depth
+            free[v, depth + layer] = -w_j * b**above * a**layer / a**depth
+            if s:
+                meet(u, depth + layer, w_i / rho / a**depth * b**above * a**layer)
+            if t:
+                meet(v, layer, w_j / rho / b**depth * a**above * b**layer)
+            for lower in range(layer):
+                between = layer - lower - 1
+                meet(layer, depth + lower, s * a / a**depth * a**above * b**between * a**lower)
+                meet(depth + layer, lower, t * b / b**depth * b**above * a**between * b**lower)
+        root = mpmath.cholesky(free.T * free) ** -1
+        return [float(rate) for rate in mpmath.eigsy(root * (free.T * hessian * free) * root.T, eigvals_only=True)]

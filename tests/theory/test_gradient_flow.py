@@ -1,9 +1,11 @@
 """S12: exact rates against velocities by complex steps, and the rates of alignment against the whole Hessian."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ramodel.simulate import Problem, UnreducedObjective
@@ -142,6 +144,55 @@ def test_the_order_of_the_pair_does_not_matter(first, second, depth, rho):
     rates = relaxation_rates(first, second, depth, rho)
     np.testing.assert_allclose(rates, relaxation_rates(second, first, depth, rho), atol=1e-9 * rates[-1])
     assert rates[0] > 0.0
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "depth", "decay_ratio"),
+    [
+        (0.5, 0.0, 3, 1.0),
+        (0.3, 0.3, 4, 2.0),
+        (0.0, 0.0, 3, 3.0),
+        (50.0, 0.1, 8, 1.0),
+        (0.1, 50.0, 8, 100.0),
+        (50.0, 0.1, 8, 0.01),
+        (1e4, 1e-3, 6, 1.0),
+        (1e4, 1e4, 5, 1e-4),
+    ],
+)
+def test_rates_against_120_digits(first, second, depth, decay_ratio):
+    """Also where ((1 + s)/(1 + t))^L exceeds the reciprocal of a rounding error."""
+    wanted = reference.relaxation_rates(first, second, depth, decay_ratio)
+    found = relaxation_rates(first, second, depth, decay_ratio)
+    np.testing.assert_allclose(found, wanted, rtol=0.0, atol=4 * depth * EPS * found[-1])
+
+
+@given(powers_of_ten(-6, 3), powers_of_ten(-6, 3) | st.just(0.0), st.integers(1, 60), powers_of_ten(-3, 3))
+@example(0.5, 0.25, 200, 1.0)
+@example(0.3, 0.1, 300, 1.0)
+def test_rates_are_positive_and_with_small_heads_below_two(first, second, depth, decay_ratio):
+    rates = relaxation_rates(first, second, depth, decay_ratio)
+    assert 0.0 < rates[0] < 1.0
+    if decay_ratio >= 1.0:
+        assert rates[-1] < 2.0
+    if decay_ratio == 1.0:  # p and -q: rate and 2 - rate
+        np.testing.assert_allclose(rates + rates[::-1], 2.0, rtol=DENSE_FLOAT64)
+    assert alignment_rate([first, second], depth, decay_ratio) == rates[0]
+
+
+def test_what_leaves_float64_is_refused():
+    for arguments in ((1e300, 1.0, 5, 1.0), (0.5, 0.2, 5, 1e308), (1e308, 1e308, 2, 1.0)):
+        with pytest.raises(OverflowError, match=rf"first is {re.escape(str(arguments[0]))}, second .*, depth \d"):
+            relaxation_rates(*arguments)
+    with pytest.raises(OverflowError, match="the imbalance exceeds"):
+        imbalance([[[1e200]]], [[1.0]])
+    with pytest.raises(OverflowError, match="the rate of the imbalance exceeds"):
+        imbalance_rate([[[1e200]]], [[1.0]], jacobian_decay=1.0, head_decay=1.0)
+    with pytest.raises(OverflowError, match="the alignment residual exceeds"):
+        alignment_residual([[[1.0]]], [[1.0]], decay_ratio=1e-320)
+    assert alignment_residual([[[1.0]]], [[0.0]], decay_ratio=1e-320)[0, 0, 0] == 2.0
+    assert layer_spread_rate(1e308) == 2.0
+    assert twist_rate([0.0, 1.0], 10, 1e308).tolist() == [1.0, 0.0]
+    assert least_stretch([[1e300]]) == 0.0
 
 
 def test_inactive_directions_follow_the_decay_alone():
