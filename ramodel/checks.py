@@ -19,6 +19,7 @@ __all__ = [
     "LARGEST_SEED",
     "existing_file",
     "finite_array",
+    "fitting",
     "integer",
     "nonnegative",
     "one_of",
@@ -178,6 +179,25 @@ def finite_array(
         if low.any():
             raise ValueError(_at(name, array, low, f"every entry must be at least {minimum:g}"))
     return array
+
+
+def fitting(name: str, shape: tuple[int, ...], other: str, other_shape: tuple[int, ...]) -> None:
+    """Raise ValueError where two shapes cannot be broadcast against each other.
+
+    Examples
+    --------
+    >>> fitting("error_norm", (3,), "gap", (2,))
+    Traceback (most recent call last):
+    ...
+    ValueError: error_norm has shape (3,), which does not fit shape (2,) of gap; give equal shapes, or a number for one.
+    """
+    try:
+        np.broadcast_shapes(shape, other_shape)
+    except ValueError:
+        raise ValueError(
+            f"{name} has shape {shape}, which does not fit shape {other_shape} of {other}; "
+            "give equal shapes, or a number for one."
+        ) from None
 
 
 def existing_file(name: str, value: str | os.PathLike[str], *, hint: str = "") -> Path:

@@ -7,8 +7,9 @@ that blocks are functions of one matrix (S1(d), S6, white S7) it is 0.
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ramodel.checks import finite_array, integer
-from ramodel.theory.model import Array
+from ramodel.checks import finite_array, fitting, integer
+from ramodel.theory.model import Array, representable
+from ramodel.theory.perturbation import spectrum
 
 __all__ = ["coupling_bound", "independent_coupling_error"]
 
@@ -21,7 +22,7 @@ def coupling_bound(difference_norm: ArrayLike, singular_values: ArrayLike) -> Ar
     difference_norm
         ||J_1 - J_2||_F, shape [...].
     singular_values
-        The top K of J_1, shape [..., K], not all zero.
+        The top K of J_1, shape [..., K], decreasing, not all zero.
 
     Returns
     -------
@@ -32,7 +33,9 @@ def coupling_bound(difference_norm: ArrayLike, singular_values: ArrayLike) -> Ar
     TypeError
         If an argument does not hold real numbers.
     ValueError
-        If an entry is negative, NaN or infinite, or all singular values are zero.
+        If an entry is negative, NaN or infinite, singular values increase or are all zero, or shapes do not fit.
+    OverflowError
+        If the bound leaves float64.
 
     Examples
     --------
@@ -40,8 +43,12 @@ def coupling_bound(difference_norm: ArrayLike, singular_values: ArrayLike) -> Ar
     0.2
     """
     difference = finite_array("difference_norm", difference_norm, minimum=0.0, nonempty=False)
-    bound: Array = 2.0 * difference / np.sqrt(_energy(singular_values))
-    return bound
+    values = _nonzero(singular_values)
+    fitting("difference_norm", difference.shape, "singular_values without its last axis", values.shape[:-1])
+    largest = values[..., 0]
+    with np.errstate(over="ignore"):
+        bound = 2.0 * (difference / largest) / np.linalg.norm(values / largest[..., np.newaxis], axis=-1)
+        return representable("the bound", np.asarray(bound))
 
 
 def independent_coupling_error(singular_values: ArrayLike, count: int, width: int) -> Array:
@@ -67,27 +74,26 @@ def independent_coupling_error(singular_values: ArrayLike, count: int, width: in
     TypeError
         If an argument is of the wrong kind.
     ValueError
-        If an entry is negative, NaN or infinite, the top K are all zero, or `count` or `width` is out of range.
+        If an entry is negative, NaN or infinite, singular values increase or are all zero, or `count` or `width` is
+        out of range.
 
     Examples
     --------
     >>> float(independent_coupling_error([1.0, 1.0, 1.0, 1.0], count=2, width=4).round(6))
     1.224745
     """
-    values = finite_array("singular_values", singular_values, minimum=0.0)
-    length = values.shape[-1] if values.ndim else 0
-    k = integer("count", count, maximum=max(length, 1), hint="It is the number of leading singular values compared.")
-    d = integer("width", width, minimum=max(length, 1), hint="There are that many singular values.")
-    share: Array = np.sum(values**2, axis=-1) / _energy(values[..., :k])
+    values = _nonzero(singular_values)
+    length = values.shape[-1]
+    k = integer("count", count, maximum=length, hint="It is the number of leading singular values compared.")
+    d = integer("width", width, minimum=length, hint="There are that many singular values.")
+    energies = (values / values[..., :1]) ** 2
+    share = np.sum(energies, axis=-1) / np.sum(energies[..., :k], axis=-1)
     level: Array = np.sqrt(1.0 + (k / d) ** 2 * share)
     return level
 
 
-def _energy(singular_values: ArrayLike) -> Array:
-    values = finite_array("singular_values", singular_values, minimum=0.0)
-    if values.ndim == 0:
-        raise ValueError(f"singular_values is the number {float(values)}; give an array, K along the last axis.")
-    energy: Array = np.sum(values**2, axis=-1)
-    if (energy == 0.0).any():
+def _nonzero(singular_values: ArrayLike) -> Array:
+    values = spectrum("singular_values", singular_values)
+    if (values[..., 0] == 0.0).any():
         raise ValueError("singular_values are all zero; a zero Jacobian has no coupling to bound.")
-    return energy
+    return values

@@ -7,8 +7,8 @@ it does to subspaces; a direction means something only where its singular value 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ramodel.checks import finite_array, integer
-from ramodel.theory.model import Array
+from ramodel.checks import finite_array, fitting, integer
+from ramodel.theory.model import Array, representable
 
 __all__ = [
     "isolated",
@@ -39,7 +39,9 @@ def singular_value_interval(singular_values: ArrayLike, error_norm: ArrayLike) -
     TypeError
         If an argument does not hold real numbers.
     ValueError
-        If an entry is negative, NaN or infinite, or singular values increase.
+        If an entry is negative, NaN or infinite, singular values increase, or shapes do not fit.
+    OverflowError
+        If the upper end leaves float64.
 
     Examples
     --------
@@ -47,8 +49,9 @@ def singular_value_interval(singular_values: ArrayLike, error_norm: ArrayLike) -
     >>> lower.tolist(), upper.tolist()
     ([1.5, 0.0], [2.5, 0.75])
     """
-    values, error = _spectrum("singular_values", singular_values), _error(error_norm)[..., np.newaxis]
-    return np.maximum(values - error, 0.0), values + error
+    values, error = _spectrum_and_error(singular_values, error_norm)
+    with np.errstate(over="ignore"):
+        return np.maximum(values - error, 0.0), representable("the upper end of the interval", values + error)
 
 
 def spread(jacobians: ArrayLike) -> Array:
@@ -72,6 +75,8 @@ def spread(jacobians: ArrayLike) -> Array:
         If `jacobians` does not hold real numbers.
     ValueError
         If it has fewer than three axes, is empty, or an entry is NaN or infinite.
+    OverflowError
+        If the distance to the mean leaves float64.
 
     Examples
     --------
@@ -81,11 +86,12 @@ def spread(jacobians: ArrayLike) -> Array:
     blocks = finite_array("jacobians", jacobians)
     if blocks.ndim < 3:
         raise ValueError(f"jacobians has shape {blocks.shape}; its axes must be [layer, ..., row, column].")
-    distance: Array = np.linalg.norm(blocks - blocks.mean(axis=0), ord=2, axis=(-2, -1))
-    return distance
+    with np.errstate(over="ignore", invalid="ignore"):
+        departure = np.asarray(representable("the distance to the mean Jacobian", blocks - blocks.mean(axis=0)))
+        return representable("its norm", np.linalg.norm(departure, ord=2, axis=(-2, -1)))
 
 
-def mixed_gap(reference: ArrayLike, measured: ArrayLike, count: int) -> Array:
+def mixed_gap(reference: ArrayLike, measured: ArrayLike, count: int, *, width: int | None = None) -> Array:
     """Gap that Wedin's theorem needs: one side of it from J, the other from J_l (S14; known: Wedin).
 
     The larger of sigma_k(J) - sigma_{k+1}(J_l) and sigma_k(J_l) - sigma_{k+1}(J), which may be negative. With both
@@ -94,10 +100,12 @@ def mixed_gap(reference: ArrayLike, measured: ArrayLike, count: int) -> Array:
     Parameters
     ----------
     reference, measured
-        Singular values of J and J_l, shape [..., K], decreasing, K at most the width: where k + 1 exceeds K the next
-        one is taken to be 0, so give all of them, or more than k.
+        Singular values of J and J_l, shape [..., K], decreasing.
     count
-        k, the dimension of the subspaces.
+        k, the dimension of the subspaces, less than K.
+    width
+        Number of singular values that J has. Where K is that, none is left out and k may be K as well: the next
+        singular value is then 0.
 
     Returns
     -------
@@ -106,24 +114,31 @@ def mixed_gap(reference: ArrayLike, measured: ArrayLike, count: int) -> Array:
     Raises
     ------
     TypeError, ValueError
-        As `singular_value_interval`; ValueError also if `count` exceeds K or the lengths differ.
+        As `singular_value_interval`; ValueError also if the lengths differ, `width` is less than K, or `count` exceeds
+        K, or is K while some singular values are left out.
 
     Examples
     --------
     >>> float(mixed_gap([2.0, 1.0], [2.25, 0.5], 1))
     1.5
     """
-    first, second = _spectrum("reference", reference), _spectrum("measured", measured)
+    first, second = spectrum("reference", reference), spectrum("measured", measured)
     if first.shape[-1] != second.shape[-1]:
         raise ValueError(
             f"measured has {second.shape[-1]} singular values and reference {first.shape[-1]}; give as many of both."
         )
-    k = integer("count", count, maximum=first.shape[-1])
-    inside, outside = (
-        (values[..., k - 1], values[..., k] if k < values.shape[-1] else np.zeros(values.shape[:-1]))
-        for values in (first, second)
-    )
-    gap: Array = np.maximum(inside[0] - outside[1], outside[0] - inside[1])
+    fitting("measured", second.shape, "reference", first.shape)
+    length = first.shape[-1]
+    k = integer("count", count, maximum=length)
+    listed = width is not None and integer("width", width, minimum=length) == length
+    if k == length and not listed:
+        raise ValueError(
+            f"count is {k}, but reference has {length} singular values and the gap needs the next one too; "
+            f"give one more, or width={length} where there are no more."
+        )
+    # Behind the last singular value there is none: 0.
+    first, second = (np.append(values, np.zeros((*values.shape[:-1], 1)), axis=-1) for values in (first, second))
+    gap: Array = np.maximum(first[..., k - 1] - second[..., k], second[..., k - 1] - first[..., k])
     return gap
 
 
@@ -149,15 +164,16 @@ def subspace_angle_bound(error_norm: ArrayLike, gap: ArrayLike) -> Array:
     TypeError
         If an argument does not hold real numbers.
     ValueError
-        If an error is negative, or an entry is NaN or infinite.
+        If an error is negative, an entry is NaN or infinite, or shapes do not fit.
 
     Examples
     --------
     >>> subspace_angle_bound(0.1, [1.0, 0.5, 0.0])
     array([0.1, 0.2, 1. ])
     """
-    error, width = np.broadcast_arrays(_error(error_norm), finite_array("gap", gap, nonempty=False))
-    sine: Array = np.where(width > error, error / np.where(width > error, width, 1.0), 1.0)[()]
+    error, distance = _error(error_norm), finite_array("gap", gap, nonempty=False)
+    fitting("error_norm", error.shape, "gap", distance.shape)
+    sine: Array = np.where(distance > error, error / np.where(distance > error, distance, 1.0), 1.0)[()]
     return sine
 
 
@@ -189,7 +205,7 @@ def vector_angle_bound(singular_values: ArrayLike, error_norm: ArrayLike) -> Arr
     >>> vector_angle_bound([2.0, 1.0, 0.99, 0.0], 0.1).round(4)
     array([0.1111, 1.    , 1.    ])
     """
-    values, error = _spectrum("singular_values", singular_values), _error(error_norm)[..., np.newaxis]
+    values, error = _spectrum_and_error(singular_values, error_norm)
     if values.shape[-1] < 2:
         raise ValueError("singular_values has one entry; a gap needs the next one too: measure with a larger rank.")
     gap = values[..., :-1] - values[..., 1:]
@@ -225,13 +241,21 @@ def isolated(singular_values: ArrayLike, error_norm: ArrayLike) -> NDArray[np.bo
     return np.asarray(vector_angle_bound(singular_values, error_norm) < 1.0)
 
 
-def _spectrum(name: str, value: ArrayLike) -> Array:
+def spectrum(name: str, value: ArrayLike) -> Array:
+    """Return singular values as an array [..., K]; raise where they are negative, not finite or increase."""
     values = finite_array(name, value, minimum=0.0)
     if values.ndim == 0:
         raise ValueError(f"{name} is the number {float(values)}; give singular values along the last axis of an array.")
     if (values[..., 1:] > values[..., :-1]).any():
         raise ValueError(f"{name} increases along the last axis; sort singular values in decreasing order.")
     return values
+
+
+def _spectrum_and_error(singular_values: ArrayLike, error_norm: ArrayLike) -> tuple[Array, Array]:
+    """Return [..., K] and [..., 1]."""
+    values, error = spectrum("singular_values", singular_values), _error(error_norm)
+    fitting("error_norm", error.shape, "singular_values without its last axis", values.shape[:-1])
+    return values, error[..., np.newaxis]
 
 
 def _error(error_norm: ArrayLike) -> Array:

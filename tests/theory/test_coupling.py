@@ -44,7 +44,28 @@ def test_level_of_independent_haar_frames(rank):
     assert independent_coupling_error(values[:5], listed, 6) == independent_coupling_error(values, listed, 6)
 
 
+def test_scale_does_not_matter():
+    wanted = coupling_bound(1.0, [1.0, 0.5])
+    for scale in (1e200, 1e-200, 1e307):
+        assert coupling_bound(scale, [scale, 0.5 * scale]) == pytest.approx(wanted)
+        level = independent_coupling_error([scale, 0.5 * scale, 0.1 * scale], 2, 4)
+        assert level == pytest.approx(independent_coupling_error([1.0, 0.5, 0.1], 2, 4))
+    assert coupling_bound(1e200, [1e200, 1.0]) == pytest.approx(2.0)
+    assert coupling_bound(1.0, [1e-200, 0.0]) == pytest.approx(2e200)
+    with pytest.raises(OverflowError, match="the bound exceeds the largest float64"):
+        coupling_bound(1e200, [1e-200, 0.0])
+
+
 def test_bad_arguments_are_refused():
+    for function in (lambda s: coupling_bound(1.0, s), lambda s: independent_coupling_error(s, 1, 4)):
+        with pytest.raises(ValueError, match=r"^singular_values increases along the last axis"):
+            function([1.0, 3.0])
+        with pytest.raises(ValueError, match=r"^singular_values are all zero"):
+            function([[1.0, 0.5], [0.0, 0.0]])
+    with pytest.raises(
+        ValueError, match=r"^difference_norm has shape \(3,\).*\(2,\) of singular_values without its last"
+    ):
+        coupling_bound([1.0, 2.0, 3.0], [[2.0, 1.0], [2.0, 1.0]])
     with pytest.raises(ValueError, match=r"^singular_values are all zero"):
         coupling_bound(1.0, [0.0, 0.0])
     with pytest.raises(ValueError, match=r"^difference_norm is -1"):

@@ -42,7 +42,7 @@ def test_weyl_wedin_and_davis_kahan_hold(pair):
     lower, upper = singular_value_interval(t, error)
     assert np.all((s >= lower - DENSE_FLOAT64) & (s <= upper + DENSE_FLOAT64))
     for count in range(1, len(s) + 1):
-        bound = subspace_angle_bound(error, mixed_gap(s, t, count)) + DENSE_FLOAT64
+        bound = subspace_angle_bound(error, mixed_gap(s, t, count, width=len(s))) + DENSE_FLOAT64
         assert sine(U.T[:count], X.T[:count]) <= bound
         assert sine(V[:count], Y[:count]) <= bound
     bounds = vector_angle_bound(t, error)
@@ -79,7 +79,39 @@ def test_many_spectra_at_once():
     np.testing.assert_allclose(upper - t, [[0.5] * 3, [0.2] * 3])
     np.testing.assert_allclose(lower[0], [1.5, 0.5, 0.0])
     assert mixed_gap(t, t, 1).tolist() == [1.0, 2.5]
-    assert mixed_gap(t, t, 3).tolist() == [0.0, 0.1]
+    assert mixed_gap(t, t, 3, width=3).tolist() == [0.0, 0.1]
+
+
+def test_singular_values_that_are_left_out_are_not_zero():
+    """Of 2.0, 1.9, ... the top one alone has no known gap."""
+    for count, width in ((1, None), (1, 2)):
+        with pytest.raises(ValueError, match=r"^count is 1, but reference has 1 singular values and the gap needs the"):
+            mixed_gap([2.0], [2.0], count, width=width)
+    assert mixed_gap([2.0, 1.9], [2.0, 1.9], 1) == pytest.approx(0.1)
+    assert mixed_gap([2.0], [2.0], 1, width=1) == 2.0
+    with pytest.raises(ValueError, match=r"^width is 1; it must be at least 2"):
+        mixed_gap([2.0, 1.9], [2.0, 1.9], 2, width=1)
+
+
+def test_what_leaves_float64_is_refused():
+    with pytest.raises(OverflowError, match="the upper end of the interval exceeds"):
+        singular_value_interval([1e308], 1e308)
+    with pytest.raises(OverflowError, match="the distance to the mean Jacobian exceeds"):
+        spread([[[1.7e308]], [[1.7e308]]])
+
+
+def test_shapes_that_do_not_fit_are_named():
+    with pytest.raises(ValueError, match=r"^error_norm has shape \(3,\), which does not fit shape \(2,\) of gap"):
+        subspace_angle_bound([0.1, 0.2, 0.3], [0.1, 0.2])
+    for function in (singular_value_interval, vector_angle_bound, isolated):
+        with pytest.raises(
+            ValueError, match=r"^error_norm has shape \(3,\).*\(2,\) of singular_values without its last"
+        ):
+            function([[2.0, 1.0], [2.0, 1.0]], [0.1, 0.2, 0.3])
+    with pytest.raises(
+        ValueError, match=r"^measured has shape \(3, 2\), which does not fit shape \(2, 2\) of reference"
+    ):
+        mixed_gap([[2.0, 1.0]] * 2, [[2.0, 1.0]] * 3, 1)
 
 
 def test_spread_is_the_distance_to_the_mean_block():

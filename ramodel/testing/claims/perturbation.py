@@ -40,7 +40,7 @@ def wedin(*, width: int, count: int, noise: float, seed: int, part: float = 1.0)
     true, measured, error = _measured(width, noise, seed)
     k = min(count, width)
     (left, s, right), (left_measured, s_measured, right_measured) = np.linalg.svd(true), np.linalg.svd(measured)
-    bound = float(subspace_angle_bound(part * error, mixed_gap(s, s_measured, k)))
+    bound = float(subspace_angle_bound(part * error, mixed_gap(s, s_measured, k, width=width)))
     sines = [
         np.linalg.norm(outside.T @ inside, ord=2) if k < width else 0.0
         for outside, inside in ((left[:, k:], left_measured[:, :k]), (right[k:].T, right_measured[:k].T))
