@@ -61,6 +61,7 @@ def test_each_entry_once_and_keys_as_they_are(ramodel):
         "ramodel",
         "LiPapyan2023",
         "Wedin1972",
+        "HornJohnson1991",
         "DavisKahan1970",
     ]
 

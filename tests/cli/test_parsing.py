@@ -34,9 +34,9 @@ EXAMPLE = f"for example `{Predict.EXAMPLE}`."
         (f"{FULL} --embedding_decay None", "--embedding-decay is 'None'; it must be a number."),
         (
             f"{FULL} --model frobenious",
-            "--model is 'frobenious'; it must be one of frobenius, nuclear; did you mean frobenius?",
+            "--model is 'frobenious'; it must be one of frobenius, nuclear, kinetic, plain; did you mean frobenius?",
         ),
-        (f"{FULL} --model q", "--model is 'q'; it must be one of frobenius, nuclear."),
+        (f"{FULL} --model q", "--model is 'q'; it must be one of frobenius, nuclear, kinetic, plain."),
     ],
 )
 def test_refused(words, sentence):
