@@ -36,6 +36,10 @@ class MapLoss(ABC):
     def hessian_product(self, kept: Kept, change: Array) -> Array:
         """Return the change [B, C, r] of the gradient under a change [B, C, r] of the map."""
 
+    @abstractmethod
+    def curvature(self, kept: Kept) -> Array:
+        """Return the scale of the Hessian's eigenvalues, [B] or [1] if all maps share it."""
+
 
 class SquaredLoss(MapLoss):
     """``(1/2N) ||Z - Y||_F^2``, in the moments of the data: no sum over samples is left.
@@ -69,6 +73,10 @@ class SquaredLoss(MapLoss):
         product: Array = change @ self.moment
         return product
 
+    def curvature(self, kept: Kept) -> Array:
+        """Return the mean eigenvalue."""
+        return np.array([np.trace(self.moment) / self.width])
+
 
 class CrossEntropyLoss(MapLoss):
     """``mean_n ln sum_j exp(z_jn - z_yn)``; gradients accurate relative to their own size at any margin.
@@ -86,6 +94,8 @@ class CrossEntropyLoss(MapLoss):
     def __init__(self, inputs: Array | None, labels: NDArray[np.int64], classes: int) -> None:
         self.classes, self.width = classes, len(labels) if inputs is None else inputs.shape[1]
         self._inputs = inputs
+        self._mean_inputs = None if inputs is None else inputs / len(inputs)
+        self._mean_square = 1.0 / self.width if inputs is None else float(np.square(inputs).mean())
         self._right = labels * len(labels) + np.arange(len(labels))  # where the right logits are in [C N]
         one_hot = (labels[:, np.newaxis] == np.arange(classes)) - 1.0 / classes
         self.readout = one_hot.T if inputs is None else _ridge_regression(inputs, one_hot)
@@ -113,14 +123,19 @@ class CrossEntropyLoss(MapLoss):
         self._put_right(product, -mean)
         return self._pull_back(product)
 
+    def curvature(self, kept: Kept) -> Array:
+        """Return the mean variance p (1 - p) of the right answer, shared by the classes, times that of the inputs."""
+        right = kept[1]
+        mean: Array = (right * (1.0 - right)).mean(axis=1) * (self._mean_square / self.classes)
+        return mean
+
     def _margins(self, maps: Array) -> Array:
         """Return the logits relative to the right one [B, C, N], so that their large common part never enters."""
         if self._inputs is None:
-            logits = maps
+            margins = maps.copy()
         else:
-            logits = (maps.reshape(-1, self.width) @ self._inputs.T).reshape(len(maps), self.classes, -1)
-        right = logits.reshape(len(maps), -1)[:, self._right]
-        margins: Array = logits - right[:, np.newaxis]
+            margins = (maps.reshape(-1, self.width) @ self._inputs.T).reshape(len(maps), self.classes, -1)
+        margins -= margins.reshape(len(maps), -1).take(self._right, axis=1)[:, np.newaxis]
         return margins
 
     def _put_right(self, values: Array, right: Array | float) -> None:
@@ -128,10 +143,10 @@ class CrossEntropyLoss(MapLoss):
         values.reshape(len(values), -1)[:, self._right] = right
 
     def _pull_back(self, gradient: Array) -> Array:
-        gradient /= len(self._right)
-        if self._inputs is None:
+        if self._mean_inputs is None:
+            gradient /= len(self._right)
             return gradient
-        product: Array = gradient.reshape(-1, len(self._right)) @ self._inputs
+        product: Array = gradient.reshape(-1, len(self._right)) @ self._mean_inputs
         return product.reshape(len(gradient), self.classes, -1)
 
 
@@ -172,6 +187,11 @@ class LogisticLoss(MapLoss):
         """Return the change of the gradient."""
         product: Array = (kept[0] * (change @ self._signed.T)) @ self._signed
         return product
+
+    def curvature(self, kept: Kept) -> Array:
+        """Return the mean eigenvalue, up to the spread of the inputs' sizes."""
+        mean: Array = kept[0].sum(axis=(1, 2)) * np.square(self._signed).mean()
+        return mean
 
 
 def _ridge_regression(inputs: Array, targets: Array) -> Array:

@@ -1,4 +1,8 @@
-"""A trust-region Newton method for many points at once, its steps from truncated conjugate gradients."""
+"""A trust-region Newton method for many points at once, its steps from truncated conjugate gradients.
+
+Steps are measured in the metric of the objective's preconditioner, so that no direction is held back by the radius that
+a much stiffer one needs: for the penalty of deep networks stiffness varies a thousandfold between singular values.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +17,7 @@ __all__ = ["Descent", "descend"]
 FLAT = 1e-13  # curvature below this share of the largest one met is rounding: a gauge or flat direction
 ACCEPT = 1e-4  # least share of the predicted decrease, Conn, Gould & Toint, Trust-Region Methods, section 6.1
 POOR, GOOD = 0.25, 0.75  # shares at which the model is trusted less far and further out
-FIRST_RADIUS = 0.3  # relative to the point
+FIRST_RADIUS = 0.5  # relative to the point
 REJECTIONS = 8  # rejected steps in a row after which a point has come to an end: the radius has shrunk 4^-8 fold
 VALUE_NOISE = 8 * np.finfo(np.float64).eps  # relative rounding of a value
 MAX_PRODUCTS = 500  # Hessian products for one step
@@ -61,11 +65,11 @@ def descend(
     final_point, final_value, final_norm = point.copy(), np.full(len(point), np.inf), np.full(len(point), np.inf)
     rows = np.arange(len(point))
     state = objective.evaluate(point)
-    radius = FIRST_RADIUS * np.maximum(np.linalg.norm(point, axis=1), 1.0)
+    radius = FIRST_RADIUS * np.maximum(np.linalg.norm(point, axis=1), 1.0) * _stretch(objective, state)
+    norm = state.relative_gradient()
     rejections = np.zeros(len(point), dtype=int)
     iteration = products = 0
     while True:
-        norm = state.relative_gradient()
         done = ~(norm > tolerance) | (rejections >= REJECTIONS) | (iteration == max_iterations)
         if done.any():
             ended = rows[done]
@@ -76,7 +80,7 @@ def descend(
         if len(rows) == 0:
             return Descent(final_point, final_value, final_norm, iteration, products)
         iteration += 1
-        step, predicted, used = _newton_step(objective, state, radius, np.minimum(np.sqrt(norm), 0.1))
+        step, length, predicted, used = _newton_step(objective, state, radius, np.minimum(np.sqrt(norm), 0.1))
         products += used
         moved = point + step
         found = objective.evaluate(moved)
@@ -87,69 +91,81 @@ def descend(
         drowned = (predicted <= noise) & (actual >= -noise)
         accepted = np.where(drowned, new_norm < norm, (actual >= ACCEPT * predicted) & (predicted > 0.0))
         accepted &= np.isfinite(new_norm)
-        length = np.linalg.norm(step, axis=1)
         narrower = ~accepted | (~drowned & (actual < POOR * predicted))
         wider = ~narrower & (actual >= GOOD * predicted) & (length >= 0.9 * radius)
         radius = np.where(narrower, 0.25 * np.minimum(radius, length), np.where(wider, 2.0 * radius, radius))
         rejections = np.where(accepted, 0, rejections + 1)
         taken = np.flatnonzero(accepted)
-        point[taken] = moved[taken]
+        point[taken], norm[taken] = moved[taken], new_norm[taken]
         state.replace_rows(taken, found)
         if callback is not None:
-            callback(state.value, state.relative_gradient())
+            callback(state.value, norm)
 
 
-def _newton_step(objective: Objective, state: Evaluation, radius: Array, accuracy: Array) -> tuple[Array, Array, int]:
-    """Return steps [b, n], decreases of the quadratic model [b] and the number of products (Steihaug's method)."""
-    final_step, final_predicted = np.zeros_like(state.gradient), np.zeros_like(radius)
+def _stretch(objective: Objective, state: Evaluation) -> Array:
+    """Return how long the preconditioned gradient is in the preconditioner's metric, relative to its plain length."""
+    step = objective.precondition(state.kept, state.gradient)
+    plain = np.linalg.norm(step, axis=1)
+    stretch: Array = np.sqrt(np.vecdot(state.gradient, step)) / np.where(plain > 0.0, plain, 1.0)
+    return stretch
+
+
+def _newton_step(
+    objective: Objective, state: Evaluation, radius: Array, accuracy: Array
+) -> tuple[Array, Array, Array, int]:
+    """Return steps [b, n], their lengths [b], decreases of the quadratic model [b] and the number of products.
+
+    Steihaug's method, preconditioned: all lengths are those of the metric that the preconditioner inverts.
+    """
+    final_step, final_squared, final_predicted = np.zeros_like(state.gradient), *np.zeros((2, len(radius)))
     rows, kept = np.arange(len(radius)), state.kept
     step, residual = np.zeros_like(state.gradient), -state.gradient
-    direction = residual.copy()
-    squared = _dot(residual, residual)
+    conditioned = objective.precondition(kept, residual)
+    direction = conditioned.copy()
+    squared = np.vecdot(residual, conditioned)
     # Column by column: lengths that conjugate gradients update without another product of vectors.
-    size, overlap, length = squared.copy(), np.zeros_like(radius), np.zeros_like(radius)  # d.d, s.d, s.s
+    size, overlap, length = squared, np.zeros_like(radius), np.zeros_like(radius)  # d.d, s.d, s.s
     predicted, stiffest = np.zeros_like(radius), np.zeros_like(radius)
-    goal = accuracy**2 * squared
+    goal, limit = accuracy**2 * squared, radius**2
     working = np.ones(len(radius), dtype=bool)
     products = 0
     while True:
         image = objective.hessian_product(kept, direction)
         products += 1
-        curvature = _dot(direction, image)
+        curvature = np.vecdot(direction, image)
         with np.errstate(all="ignore"):
-            stiffest = np.maximum(stiffest, np.abs(curvature) / size)
-            flat = ~(np.abs(curvature) > FLAT * stiffest * size)
+            steepness = np.abs(curvature) / size
+            stiffest = np.maximum(stiffest, steepness)
             share = squared / curvature
-            room = np.maximum(radius**2 - length, 0.0)
-            to_boundary = room / (overlap + np.sqrt(overlap**2 + size * room))
-        outward = (curvature < 0.0) | (share >= to_boundary)
-        share = np.where(working & ~flat, np.where(outward, to_boundary, share), 0.0)
+            room = np.maximum(limit - length, 0.0)
+            to_boundary = room / (overlap + np.sqrt(overlap * overlap + size * room))
+            inward = (curvature >= 0.0) & (share < to_boundary)
+        working &= steepness > FLAT * stiffest
+        share = np.where(working, np.where(inward, share, to_boundary), 0.0)
         # r.d = r.r for conjugate gradients, so the model falls by share * r.r - share^2 d.Hd / 2.
-        predicted += share * squared - 0.5 * share**2 * curvature
+        predicted += share * (squared - 0.5 * share * curvature)
         step += share[:, np.newaxis] * direction
-        residual -= share[:, np.newaxis] * image
-        new_squared = _dot(residual, residual)
-        working &= ~flat & ~outward & (new_squared > goal)
-        length += share * (2.0 * overlap + share * size)
+        image *= share[:, np.newaxis]
+        residual -= image
+        conditioned = objective.precondition(kept, residual)
+        new_squared = np.vecdot(residual, conditioned)
+        working &= inward & (new_squared > goal)
+        progress = share * size
+        length += share * (2.0 * overlap + progress)
         left = np.count_nonzero(working)
         if left <= COMPACT * len(rows) or products == MAX_PRODUCTS:
-            final_step[rows], final_predicted[rows] = step, predicted
+            final_step[rows], final_squared[rows], final_predicted[rows] = step, length, predicted
             if left == 0 or products == MAX_PRODUCTS:
-                return final_step, final_predicted, products
+                return final_step, np.sqrt(final_squared), final_predicted, products
             index = np.flatnonzero(working)
             rows, kept, objective, working = rows[index], take(kept, index), objective.rows(index), working[index]
-            step, residual, direction, share = step[index], residual[index], direction[index], share[index]
-            squared, new_squared, goal, radius = squared[index], new_squared[index], goal[index], radius[index]
-            size, overlap, length = size[index], overlap[index], length[index]
+            step, residual, direction, conditioned = step[index], residual[index], direction[index], conditioned[index]
+            squared, new_squared, goal, limit = squared[index], new_squared[index], goal[index], limit[index]
+            size, overlap, length, progress = size[index], overlap[index], length[index], progress[index]
             predicted, stiffest = predicted[index], stiffest[index]
         turn = np.where(working, new_squared / squared, 0.0)
-        overlap = turn * (overlap + share * size)
-        size = new_squared + turn**2 * size
+        overlap = turn * (overlap + progress)
+        size = new_squared + turn * turn * size
         direction *= turn[:, np.newaxis]
-        direction += residual
+        direction += conditioned
         squared = new_squared
-
-
-def _dot(a: Array, b: Array) -> Array:
-    product: Array = np.einsum("bi,bi->b", a, b)
-    return product

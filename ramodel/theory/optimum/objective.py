@@ -85,6 +85,10 @@ class Objective(ABC):
     def hessian_product(self, kept: Kept, change: Array) -> Array:
         """Return Hessian times change [B, n] at the points of which `kept` was kept."""
 
+    def precondition(self, kept: Kept, residual: Array) -> Array:
+        """Return residuals [B, n] times something positive definite and near the inverse Hessian; here themselves."""
+        return residual
+
     @abstractmethod
     def rows(self, index: Index) -> "Objective":
         """Return the objective of the points in `index` only."""
@@ -127,14 +131,21 @@ class MapObjective(Objective):
         cost, cost_gradient, cost_kept = self._penalty.evaluate(maps)
         scale = np.linalg.norm(loss_gradient, axis=(1, 2)) + np.linalg.norm(cost_gradient, axis=(1, 2))
         gradient = (loss_gradient + cost_gradient).reshape(points.shape)
-        return Evaluation(loss + cost, gradient, scale, (loss_kept, cost_kept))
+        weights = self._penalty.conditioning(cost_kept, self._loss.curvature(loss_kept))
+        return Evaluation(loss + cost, gradient, scale, (loss_kept, cost_kept, weights))
 
     def hessian_product(self, kept: Kept, change: Array) -> Array:
         """Return Hessian times change."""
         maps = self.maps(change)
-        loss_kept, cost_kept = kept
-        product = self._loss.hessian_product(loss_kept, maps) + self._penalty.hessian_product(cost_kept, maps)
+        loss_kept, cost_kept, _ = kept
+        product = self._loss.hessian_product(loss_kept, maps)
+        product += self._penalty.hessian_product(cost_kept, maps)
         return product.reshape(change.shape)
+
+    def precondition(self, kept: Kept, residual: Array) -> Array:
+        """Return residuals divided by the penalty's stiffness and the mean curvature of the loss."""
+        _, cost_kept, weights = kept
+        return self._penalty.precondition(cost_kept, weights, self.maps(residual)).reshape(residual.shape)
 
     def rows(self, index: Index) -> "MapObjective":
         """Return the objective of the points in `index` only."""

@@ -25,6 +25,9 @@ Index = NDArray[Any]
 
 Kind = Literal["frobenius", "nuclear", "ridge"]
 
+SOFTEST = 1e-8
+"""Least stiffness in the preconditioner, relative to that at zero: for large singular values it vanishes with depth."""
+
 CLOSE = 1e-5
 """Singular values nearer than this, relatively, take the derivative in place of the divided difference."""
 
@@ -112,7 +115,8 @@ class SpectralPenalty:
         with np.errstate(divide="ignore", invalid="ignore"):
             symmetric = np.where(np.abs(gap) > CLOSE * total, (f - g) / gap, mean)
             skew = np.where(total > 0.0, (f + g) / total, mean)
-        kept = left, right, stiffness, 0.5 * (symmetric + skew), 0.5 * (symmetric - skew)
+        rowwise = stiffness[:, :, np.newaxis]
+        kept = left, right, rowwise, 0.5 * (symmetric + skew) - rowwise, 0.5 * (symmetric - skew)
         return value.sum(axis=1), gradient.swapaxes(1, 2) if tall else gradient, kept
 
     def hessian_product(self, kept: tuple[Array, ...], change: Array) -> Array:
@@ -120,11 +124,40 @@ class SpectralPenalty:
         if self.kind == "ridge":
             ridge: Array = kept[0][:, :, np.newaxis] * change
             return ridge
-        left, right, stiffness, same, swapped = kept
+        left, right, stiffness, excess, swapped = kept
         tall = change.shape[1] > change.shape[2]
         rotated = left.swapaxes(1, 2) @ (change.swapaxes(1, 2) if tall else change)
         inner = rotated @ right.swapaxes(1, 2)
-        rotated *= stiffness[:, :, np.newaxis]
-        inner = (same - stiffness[:, :, np.newaxis]) * inner + swapped * inner.swapaxes(1, 2)
-        product = left @ (inner @ right + rotated)
+        rotated *= stiffness
+        rotated += (excess * inner + swapped * inner.swapaxes(1, 2)) @ right
+        product: Array = left @ rotated
+        return product.swapaxes(1, 2) if tall else product
+
+    def conditioning(self, kept: tuple[Array, ...], curvature: Array) -> tuple[Array, ...]:
+        """Return what `precondition` divides by, for a loss of mean curvature [B] (or [1]).
+
+        In the singular frame the penalty's Hessian is diagonal but for pairs (i, j), (j, i), on which it acts by a
+        skew part, a mean of two stiffnesses, and a symmetric one of any sign. The skew part stands for both.
+        """
+        shift = curvature[:, np.newaxis, np.newaxis]
+        if self.kind == "ridge":
+            return (1.0 / (kept[0][:, :, np.newaxis] + shift),)
+        _, _, stiffness, excess, swapped = kept
+        softest = SOFTEST * self.head_decay[:, :, np.newaxis]
+        outside = 1.0 / np.maximum(stiffness + shift, softest)
+        return outside, 1.0 / np.maximum(stiffness + excess - swapped + shift, softest) - outside
+
+    def precondition(self, kept: tuple[Array, ...], weights: tuple[Array, ...], residual: Array) -> Array:
+        """Return the inverse of penalty's stiffness plus loss's mean curvature, times a residual [B, p, q]."""
+        if self.kind == "ridge":
+            return weights[0] * residual
+        left, right = kept[:2]
+        outside, inside = weights
+        tall = residual.shape[1] > residual.shape[2]
+        rotated = left.swapaxes(1, 2) @ (residual.swapaxes(1, 2) if tall else residual)
+        inner = rotated @ right.swapaxes(1, 2)
+        rotated *= outside
+        inner *= inside
+        rotated += inner @ right
+        product: Array = left @ rotated
         return product.swapaxes(1, 2) if tall else product

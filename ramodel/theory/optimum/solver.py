@@ -22,7 +22,9 @@ __all__ = ["solve"]
 ROUGH = 1e-2  # relative gradient at which the starts are compared
 ROUGH_ITERATIONS = 200  # the farthest starts need as many
 TRUNCATIONS = 5  # rounds at most, each from the best so far, as long as they lower it
-FINALISTS = 6  # different ones go on to the end: what was left to descend must not decide
+FINE = 1e-5  # relative gradient at which the finalists are compared; only the best goes on to the end
+FINALISTS = 6  # different ones, at most, go on so far: what was left to descend must not decide
+BEHIND = 0.05  # no finalist is higher than the lowest by more than this, relatively
 ALIKE, ALIKE_VALUE = 2e-2, 1e-4  # relative differences of singular values and objectives of starts that are alike then
 SAME = 1e-9  # objectives closer than this, relatively, are the same optimum
 
@@ -162,18 +164,27 @@ def _search(objective: Objective, maps: Array, tolerance: float, bar: Progress) 
             break
     bar.advance(status=f"F {rough.value.min():.8g}")
     finalists = _finalists(rough, objective.maps(rough.point))
-    final = _descend(objective, rough.point[finalists], tolerance)
-    bar.advance(status=f"F {final.value.min():.8g}")
-    for name in ("point", "value", "gradient_norm"):
-        getattr(rough, name)[finalists] = getattr(final, name)
+    _go_on(objective, rough, finalists, max(FINE, tolerance))
+    _go_on(objective, rough, [int(np.argmin(rough.value))], tolerance)
+    bar.advance(status=f"F {rough.value.min():.8g}")
     return rough
+
+
+def _go_on(objective: Objective, ended: Descent, starts: list[int], tolerance: float) -> None:
+    """Descend further from where some starts ended, in place."""
+    further = _descend(objective, ended.point[starts], tolerance)
+    for name in ("point", "value", "gradient_norm"):
+        getattr(ended, name)[starts] = getattr(further, name)
 
 
 def _finalists(rough: Descent, maps: Array) -> list[int]:
     """Return the lowest starts that are not alike in objective and singular values."""
     m = np.linalg.svd(maps, compute_uv=False)
     chosen: list[int] = []
+    lowest = rough.value.min()
     for start in np.argsort(rough.value, kind="stable"):
+        if rough.value[start] - lowest > BEHIND * abs(lowest):
+            break
         near = np.linalg.norm(m[chosen] - m[start], axis=1) <= ALIKE * np.linalg.norm(m[start])
         level = rough.value[start] - rough.value[chosen] <= ALIKE_VALUE * np.abs(rough.value[start])
         if not (near & level).any():
