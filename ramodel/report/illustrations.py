@@ -135,8 +135,8 @@ _ALL: tuple[Illustration, ...] = (
         name="s10_configurations",
         statement="S10",
         title="the best configurations of the logits",
-        caption="Logits of each class in the space of the large singular values, at decay 0.01, and the singular values "
-        "of the blocks. Each is the best known at its number of classes and depth but the last. The last two have four "
+        caption="Logits of each class in the space of the large singular values, at decay 0.01, and singular values of "
+        "the blocks. Each is the best known at its number of classes and depth but the last. The last two have four "
         "dimensions and are drawn by a scheme: lines join opposite classes (the Petersen graph), or neighbours in "
         "pentagons that lie in orthogonal planes. Which is best is searched, not proved.",
         compute=s10_configurations.demonstrate,
@@ -222,13 +222,8 @@ def illustrate(
     return paths
 
 
-def illustrations_markdown(command: str = "ramodel figures --out FOLDER") -> str:
+def illustrations_markdown() -> str:
     """Return all illustrations with their captions in Markdown, the pictures beside it.
-
-    Parameters
-    ----------
-    command
-        Line that draws them again.
 
     Examples
     --------
@@ -238,7 +233,8 @@ def illustrations_markdown(command: str = "ramodel figures --out FOLDER") -> str
     parts = [
         "# Figures of the theory",
         "Closed forms are lines, simulations that do not know them are points, controls are grey. Each figure computes "
-        f"what it shows and needs no trained network: `{command}` draws them again.",
+        "what it shows and needs no trained network; its numbers are in [data](data). To draw all of them again:",
+        f"```\nramodel figures {' '.join(ILLUSTRATIONS)} --out FOLDER\n```",
     ]
     for one in _ALL:
         parts += [f"## {one.statement}: {one.title}", f"![{one.statement}: {one.title}]({one.name}.png)", one.caption]
