@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 
-from ramodel.checks import finite_array, integer, positive, real
+from ramodel.checks import finite_array, fitting, integer, positive, real
 from ramodel.theory.model import Array, representable
 
 __all__ = [
@@ -24,8 +24,11 @@ __all__ = [
     "stochastic_depth_optimum",
 ]
 
-_SCAN = 400
-"""Values of s at which the slope of the one-dimensional problem is scanned for changes of sign."""
+_SCAN = 15
+"""Values of ln s per unit at which the slope of the one-dimensional problem is scanned for changes of sign."""
+
+_LEAST, _GREATEST = math.log(np.finfo(np.float64).tiny), math.log(np.finfo(np.float64).max)
+"""Logarithms of the least and the greatest number that float64 holds to all digits."""
 
 
 class StochasticDepthOptimum(NamedTuple):
@@ -145,6 +148,9 @@ def expected_squared_loss(
     0.25
     """
     head, y = (finite_array(name, value, nonempty=False) for name, value in (("w", w), ("target", target)))
+    for name, values in (("w", head), ("target", y)):
+        fitting(name, values.shape, "s", np.shape(s))
+    fitting("target", y.shape, "w", head.shape)
     mean = gain_mean(s, depth, keep, rescaled=rescaled)
     variance = gain_variance(s, depth, keep, rescaled=rescaled)
     with np.errstate(over="ignore"):
@@ -181,6 +187,7 @@ def equivalent_decay(m: ArrayLike, s: ArrayLike, keep: float, *, rescaled: bool 
     """
     end_to_end = finite_array("m", m, minimum=0.0, nonempty=False)
     kept, _, q = _checked(s, 1, keep, rescaled)
+    fitting("m", end_to_end.shape, "s", kept.shape)
     strength = (1.0 - q) / q if rescaled else q * (1.0 - q)
     with np.errstate(over="ignore"):
         return representable("the equivalent decay", np.asarray(strength * (end_to_end / (1.0 + q * kept)) ** 2))
@@ -198,8 +205,11 @@ def stochastic_depth_optimum(
     """Global minimum over w and s >= 0 of one direction's expected loss with decay (S13; own; exact).
 
     ``(1/2) E[(w prod (1 + b_l s) - y)^2] + (lam_W/2) w^2 + (lam_J/2) L s^2``. For given s the best head is
-    ``w = y mean / (mean^2 + variance + lam_W)``, which leaves one equation in s; every sign change of its slope
-    on a fine grid is solved, and the lowest minimum is returned. With q = 1 this is the reduced problem of S3.
+    ``w = y G / (Q^L + lam_W)`` with the mean gain ``G = g^L``, g = 1 + q s, and its second moment Q^L,
+    Q = 1 + 2 q s + q s^2. That leaves one equation in s (plain; rescaled with s / q and lam_J q^2):
+    ``(1-q) s Q^(L-1) + lam_J s (Q^L + lam_W)^2 / (q y^2 g^(2L-1)) = lam_W``. Its left side may turn for large lam_W;
+    every crossing on a fine grid is solved, in logarithms, and the lowest minimum is returned. With q = 1 this is the
+    reduced problem of S3.
 
     Parameters
     ----------
@@ -221,6 +231,8 @@ def stochastic_depth_optimum(
         If an argument is of the wrong kind.
     ValueError
         If an argument is out of range, NaN or infinite.
+    OverflowError
+        If s, w or the value leaves float64.
 
     Examples
     --------
@@ -231,42 +243,58 @@ def stochastic_depth_optimum(
     y = real("target", target)
     if y == 0.0:
         raise ValueError("target is 0; the optimum is 0 there, whatever the blocks do.")
-    layers = integer("depth", depth)
-    _, _, q = _checked(0.0, layers, keep, rescaled)
-    block, head = positive("jacobian_decay", jacobian_decay), positive("head_decay", head_decay)
-    unit = 1.0 / q if rescaled else 1.0
+    _, layers, q = _checked(0.0, depth, keep, rescaled)
+    log_block = math.log(positive("jacobian_decay", jacobian_decay))
+    log_head = math.log(positive("head_decay", head_decay))
+    log_y, log_q = math.log(abs(y)), math.log(q)
+    log_dropped = math.log1p(-q) if q < 1.0 else -math.inf
+    to_s = log_q if rescaled else 0.0  # ln s less x; throughout x = ln of what a kept block adds
+    log_weight = log_block + 2.0 * to_s - log_q - 2.0 * log_y
 
-    def residue(s: Array) -> tuple[Array, Array, Array]:
-        """Return (variance + lam_W)/(second moment + lam_W), its two slopes in s: by the variance, by the mean."""
-        kept = unit * s
-        gain = 1.0 + q * kept
-        relative = _relative_variance(kept, q)
-        noise = layers * np.log1p(relative)  # ln (1 + variance/mean^2)
-        ridge = math.log(head) - 2.0 * layers * np.log(gain)  # ln (lam_W/mean^2)
-        total = np.logaddexp(noise, ridge)
-        rise = 2.0 * layers * unit * q * (1.0 - q) * kept / gain**3 / (1.0 + relative) * np.exp(noise - 2.0 * total)
-        fall = 2.0 * layers * unit * q / gain * np.exp(ridge - 2.0 * total)
-        return -np.expm1(-total), rise, fall
+    def moments(x: Array) -> tuple[Array, Array]:
+        """Return ln g and ln Q."""
+        return np.logaddexp(0.0, log_q + x), np.logaddexp(0.0, log_q + x + np.logaddexp(math.log(2.0), x))
 
-    def value(s: float) -> float:
-        share, _, _ = residue(np.asarray(s))
-        return float(0.5 * y**2 * share + 0.5 * block * layers * s**2)
+    def excess(x: Array) -> Array:
+        """Return the logarithm of the left side of the equation less that of the right side."""
+        mean, second = moments(x)
+        noise = log_dropped + (layers - 1.0) * second
+        decay = log_weight + 2.0 * np.logaddexp(layers * second, log_head) - (2.0 * layers - 1.0) * mean
+        return np.asarray(x + np.logaddexp(noise, decay) - log_head)
 
-    def slope(s: Array) -> Array:
-        _, rise, fall = residue(np.asarray(s))
-        result: Array = 0.5 * y**2 * (rise - fall) + block * layers * s
-        return result
+    def log_value(x: float) -> float:
+        """Return ln of the objective: (1/2) y^2 (V + lam_W) / (Q^L + lam_W) + (1/2) lam_J L s^2, V the variance."""
+        mean, _ = moments(np.asarray(x))
+        noise = layers * np.logaddexp(0.0, log_q + log_dropped + 2.0 * (x - mean))  # ln (Q / g^2)^L
+        ridge = log_head - 2.0 * layers * mean
+        with np.errstate(divide="ignore"):  # no variance where q = 1
+            variance = noise + np.log(-np.expm1(-noise))
+        residual = np.logaddexp(variance, ridge) - np.logaddexp(noise, ridge)
+        decay = log_block + math.log(layers) + 2.0 * (x + to_s)
+        return float(np.logaddexp(2.0 * log_y + residual, decay)) - math.log(2.0)
 
-    # At s = 0 the slope is negative; where decay alone costs as much as s = 0 does, no better s is left.
-    largest = math.sqrt(2.0 * value(0.0) / (block * layers))
-    grid = np.concatenate([[0.0], largest * np.geomspace(1e-12, 1.0, _SCAN)])
-    upward = slope(grid) >= 0.0
+    # All crossings lie between these: Q^L >= g^(2L) and (Q^L + lam_W)^2 >= 4 lam_W Q^L bound the left side from below;
+    # from above, Q^L < 3.5 where 2 L s < 1.
+    high = min(log_head - log_dropped, -math.log(4.0) - log_weight)
+    most = math.log(3.5)
+    small = log_head - math.log(2.0) - np.logaddexp(most, log_weight + 2.0 * np.logaddexp(most, log_head))
+    low = min(-math.log(2.0 * layers), float(small), high)
+    grid = np.linspace(low - 1.0, high + 1.0, 2 + math.ceil(_SCAN * (high - low + 2.0)))
+    upward = excess(grid) >= 0.0
     brackets = np.flatnonzero(~upward[:-1] & upward[1:])
-    roots = [float(brentq(slope, grid[i], grid[i + 1], xtol=1e-300, rtol=1e-14)) for i in brackets]
-    s = min(roots, key=value)
-    mean = float(gain_mean(s, layers, q, rescaled=rescaled))
-    second = mean**2 + float(gain_variance(s, layers, q, rescaled=rescaled))
-    return StochasticDepthOptimum(s=s, w=y * mean / (second + head), value=value(s))
+    x = min((float(brentq(excess, grid[i], grid[i + 1], xtol=1e-15, rtol=1e-15)) for i in brackets), key=log_value)
+    mean, second = moments(np.asarray(x))
+    log_w = log_y + layers * float(mean) - float(np.logaddexp(layers * second, log_head))
+    logarithms = {"s": x + to_s, "w": log_w, "value": log_value(x)}
+    for name, logarithm in logarithms.items():
+        if not _LEAST < logarithm < _GREATEST:
+            given = f"target is {target}, jacobian_decay {jacobian_decay}, head_decay {head_decay}, keep {keep}"
+            size = f"10^{logarithm / math.log(10.0):.0f}"
+            raise OverflowError(
+                f"{name} of the optimum, about {size}, leaves float64: {given}; bring them closer together."
+            )
+    s, w, value = map(math.exp, logarithms.values())
+    return StochasticDepthOptimum(s=s, w=math.copysign(w, y), value=value)
 
 
 def _checked(s: ArrayLike, depth: int, keep: float, rescaled: bool) -> tuple[Array, int, float]:
@@ -275,7 +303,9 @@ def _checked(s: ArrayLike, depth: int, keep: float, rescaled: bool) -> tuple[Arr
     q = positive("keep", keep)
     if q > 1.0:
         raise ValueError(f"keep is {keep}; it must be at most 1: it is the probability that a block is kept.")
-    return values / q if rescaled else values, integer("depth", depth), q
+    with np.errstate(over="ignore"):
+        kept = np.asarray(representable("s / keep", values / q)) if rescaled else values
+    return kept, integer("depth", depth), q
 
 
 def _relative_variance(kept: Array, q: float) -> Array:

@@ -117,6 +117,28 @@ def test_optimum_of_very_deep_networks():
     assert np.isfinite(found.value)
 
 
+def test_optimum_at_the_ends_of_float64():
+    """Where y^2 leaves float64, or what a kept block adds, the optimum need not."""
+    decays = {"jacobian_decay": 0.01, "head_decay": 0.01}
+    noisy = stochastic_depth_optimum(1e150, 3, 0.9, **decays)  # decay of the blocks costs nothing beside the noise
+    free = stochastic_depth_optimum(1e20, 3, 0.9, **decays)
+    assert noisy == pytest.approx((free.s, free.w * 1e130, free.value * 1e260), rel=MINIMISER)
+    certain = stochastic_depth_optimum(-1e200, 3, 1.0, **decays)  # s^4 = |m| = |y|
+    assert certain == pytest.approx((1e50, -1e50, 2e98), rel=MINIMISER)
+    largest = stochastic_depth_optimum(1e300, 3, 1.0, **decays)
+    assert largest == pytest.approx((1e75, 1e75, 2e148), rel=MINIMISER)
+    rare = stochastic_depth_optimum(1e8, 2, 1e-300, rescaled=True, **decays)  # a kept block must add next to nothing
+    assert rare == pytest.approx((1e-302, 1e8 / 1.01, 0.005e16 / 1.01), rel=MINIMISER)
+    for target in (1e-200, 1e200):
+        sentence = rf"target is {target}, jacobian_decay 0.01, head_decay 0.01, keep 0.9; bring them closer".replace(
+            "+", r"\+"
+        )
+        with pytest.raises(OverflowError, match=sentence):
+            stochastic_depth_optimum(target, 3, 0.9, **decays)
+    with pytest.raises(OverflowError, match="s / keep exceeds"):
+        gain_mean(1e10, 2, 1e-300, rescaled=True)
+
+
 @pytest.mark.parametrize("function", [gain_mean, gain_variance])
 def test_bad_arguments_are_refused(function):
     with pytest.raises(ValueError, match=r"^keep is 1\.5; it must be at most 1"):
@@ -140,3 +162,7 @@ def test_bad_targets_and_decays_are_refused():
         expected_squared_loss(np.nan, 0.1, 1.0, 3, 0.5)
     with pytest.raises(ValueError, match=r"^m is -1"):
         equivalent_decay(-1.0, 0.1, 0.5)
+    with pytest.raises(ValueError, match=r"^m has shape \(2,\), which does not fit shape \(3,\) of s"):
+        equivalent_decay([1.0, 2.0], [0.1, 0.2, 0.3], 0.5)
+    with pytest.raises(ValueError, match=r"^target has shape \(2,\), which does not fit shape \(3,\) of w"):
+        expected_squared_loss([1.0, 2.0, 3.0], 0.1, [1.0, 2.0], 3, 0.5)
