@@ -21,8 +21,8 @@ from ramodel.theory.energy import (
     decay_elasticity,
     energies,
     gain_from_energy,
-    simplex_margin,
-    simplex_train_loss,
+    loss_from_probability,
+    margin_from_probability,
 )
 from ramodel.theory.frobenius import FrobeniusModel
 from ramodel.theory.gauge import expected_squared_cosine, haar_rotations, rotate_gauge
@@ -144,6 +144,8 @@ __all__ = [
     "least_stretch",
     "logarithmic_law",
     "logarithmic_law_constant",
+    "loss_from_probability",
+    "margin_from_probability",
     "mixed_gap",
     "off_branch_directions",
     "optimum",
@@ -155,8 +157,6 @@ __all__ = [
     "relaxation_rates",
     "rotate_gauge",
     "simplex_collapse_ratio",
-    "simplex_margin",
-    "simplex_train_loss",
     "singular_value_interval",
     "skew_spread_error",
     "spread",

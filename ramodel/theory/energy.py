@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from ramodel.checks import finite_array, integer, positive, real
 from ramodel.theory.kinetic import KineticModel
 from ramodel.theory.layer_decays import decay_of_each_layer
-from ramodel.theory.model import Array, ResidualModel
+from ramodel.theory.model import Array, ResidualModel, representable
 from ramodel.theory.nuclear import NuclearModel
 from ramodel.theory.plain import PlainModel
 
@@ -19,8 +19,8 @@ __all__ = [
     "decay_elasticity",
     "energies",
     "gain_from_energy",
-    "simplex_margin",
-    "simplex_train_loss",
+    "loss_from_probability",
+    "margin_from_probability",
 ]
 
 
@@ -86,6 +86,8 @@ def energies(
     ------
     TypeError, ValueError
         If shapes do not fit, an entry is not finite or a decay is not positive.
+    OverflowError
+        If an energy leaves float64.
 
     Examples
     --------
@@ -98,11 +100,13 @@ def energies(
     z = finite_array("logits", logits, shape=(None, classes))
     g = finite_array("logit_gradient", logit_gradient, shape=z.shape)
     decays = decay_of_each_layer(jacobian_decay, len(blocks))
-    return Energies(
-        head=positive("head_decay", head_decay) * float(np.square(weights).sum()),
-        work=-float((g * z).sum()),
-        blocks=decays * (np.trace(blocks, axis1=1, axis2=2) + np.square(blocks).sum(axis=(1, 2))),
-    )
+    with np.errstate(over="ignore", invalid="ignore"):
+        head_energy = representable(
+            "the energy of the head", positive("head_decay", head_decay) * np.asarray(np.sum(weights**2))
+        )
+        work = representable("the work", -np.asarray(np.sum(g * z)))
+        each = decays * (np.trace(blocks, axis1=1, axis2=2) + np.sum(blocks**2, axis=(1, 2)))
+        return Energies(head=float(head_energy), work=float(work), blocks=representable("the energy of a block", each))
 
 
 def block_energy_ratio(model: ResidualModel, m: ArrayLike) -> Array:
@@ -177,7 +181,7 @@ def decay_elasticity(model: ResidualModel, m: ArrayLike) -> Array:
     return np.asarray(ratio / whole)[()]
 
 
-def simplex_train_loss(p: float, classes: int) -> float:
+def loss_from_probability(p: float, classes: int) -> float:
     """Mean cross-entropy -ln(1 - (C-1) p) of a simplex whose wrong classes have probability p each (S16; own; exact).
 
     At the simplex optimum of C orthonormal class inputs ``p = lam_W w^2 / m``, that is ``lam_J s (1 + s) / m`` in the
@@ -201,14 +205,14 @@ def simplex_train_loss(p: float, classes: int) -> float:
 
     Examples
     --------
-    >>> round(simplex_train_loss(0.25, classes=4), 12)  # ln 4
+    >>> round(loss_from_probability(0.25, classes=4), 12)  # ln 4
     1.38629436112
     """
     others = integer("classes", classes, minimum=2) - 1
     return -math.log1p(-others * _wrong_probability(p, others))
 
 
-def simplex_margin(p: float, classes: int) -> float:
+def margin_from_probability(p: float, classes: int) -> float:
     """Logit margin ln(1/p - C + 1) of a simplex whose wrong classes have probability p each (S16; own; exact).
 
     At the simplex optimum it is m itself.
@@ -227,12 +231,12 @@ def simplex_margin(p: float, classes: int) -> float:
 
     Examples
     --------
-    >>> round(simplex_margin(0.01, classes=4), 12)  # ln 97
+    >>> round(margin_from_probability(0.01, classes=4), 12)  # ln 97
     4.574710978503
     """
     others = integer("classes", classes, minimum=2) - 1
     value = positive("p", _wrong_probability(p, others), hint="At p = 0 the margin is infinite.")
-    return math.log(1.0 / value - others)
+    return -math.log(value) + math.log1p(-others * value)
 
 
 def _wrong_probability(p: float, others: int) -> float:

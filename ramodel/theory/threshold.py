@@ -30,14 +30,14 @@ def threshold_rank(model: NuclearModel, m: ArrayLike) -> NDArray[np.int64]:
     Raises
     ------
     TypeError, ValueError
-        If an entry is not a number, negative, NaN or infinite.
+        If an entry is not a number, negative, NaN or infinite; TypeError also if `model` is another model or none.
 
     Examples
     --------
     >>> int(threshold_rank(NuclearModel(8, 0.04, 0.01), [5.0, 2.1, 1.9]))
     2
     """
-    return _count(checked("m", m) > model.threshold)
+    return _count(checked("m", m) > _nuclear(model).threshold)
 
 
 def head_rank(model: NuclearModel, w: ArrayLike) -> NDArray[np.int64]:
@@ -57,14 +57,14 @@ def head_rank(model: NuclearModel, w: ArrayLike) -> NDArray[np.int64]:
     Raises
     ------
     TypeError, ValueError
-        If an entry is not a number, negative, NaN or infinite.
+        If an entry is not a number, negative, NaN or infinite; TypeError also if `model` is another model or none.
 
     Examples
     --------
     >>> int(head_rank(NuclearModel(8, 0.04, 0.01), [2.1, 2.01, 1.9]))
     2
     """
-    return _count(checked("w", w) > math.sqrt(model.decay_ratio))
+    return _count(checked("w", w) > math.sqrt(_nuclear(model).decay_ratio))
 
 
 def rank_drop_jumps(model: NuclearModel) -> bool:
@@ -73,11 +73,17 @@ def rank_drop_jumps(model: NuclearModel) -> bool:
     It does where kappa = lam_J/unit^2 (lam_W without embedding) exceeds (2L + k)/(2L + k - 2), with k = 1, or 2 with an
     embedding: the objective of one direction has two minima then. At usual decays kappa is far less than that.
 
+    Raises
+    ------
+    TypeError
+        If `model` is another model or none.
+
     Examples
     --------
     >>> rank_drop_jumps(NuclearModel(8, 0.01, 0.01)), rank_drop_jumps(NuclearModel(8, 0.01, 2.0))
     (False, True)
     """
+    _nuclear(model)
     return _kappa(model) * (1.0 - _power(model)) > 1.0
 
 
@@ -98,6 +104,11 @@ def target_threshold(model: NuclearModel) -> float:
     -------
     Number in the unit of m.
 
+    Raises
+    ------
+    TypeError
+        If `model` is another model or none.
+
     Examples
     --------
     >>> round(target_threshold(NuclearModel(8, 0.04, 0.01)), 12)
@@ -105,6 +116,7 @@ def target_threshold(model: NuclearModel) -> float:
     >>> round(target_threshold(NuclearModel(8, 2.0, 2.0)), 6)  # with sqrt(rho) (1 + lam_W) = 3
     2.912697
     """
+    _nuclear(model)
     kappa, q, ends = _kappa(model), _power(model), model.ends
     if not rank_drop_jumps(model):
         return model.unit * (1.0 + kappa)
@@ -151,7 +163,7 @@ def simplex_collapse_ratio(model: NuclearModel, classes: int) -> float:
     Raises
     ------
     TypeError, ValueError
-        If `classes` is not a whole number of at least 2.
+        If `classes` is not a whole number of at least 2; TypeError also if `model` is another model or none.
     OverflowError
         If the ratio exceeds float64.
 
@@ -160,11 +172,18 @@ def simplex_collapse_ratio(model: NuclearModel, classes: int) -> float:
     >>> round(simplex_collapse_ratio(NuclearModel(4, 0.1, 0.1), classes=10), 6)
     1.171828
     """
+    _nuclear(model)
     others = integer("classes", classes, minimum=2) - 1
     try:
         return model.jacobian_decay / model.unit * (math.exp(model.unit) + others)
     except OverflowError:
         raise OverflowError(f"e^unit exceeds float64: unit is {model.unit:g}, from the decays.") from None
+
+
+def _nuclear(model: NuclearModel) -> NuclearModel:
+    if not isinstance(model, NuclearModel):
+        raise TypeError(f"model is {model!r}; it must be a NuclearModel: the blocks of other models have no threshold.")
+    return model
 
 
 def _count(above: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -16,8 +16,8 @@ from ramodel.theory import (
     decay_elasticity,
     energies,
     gain_from_energy,
-    simplex_margin,
-    simplex_train_loss,
+    loss_from_probability,
+    margin_from_probability,
 )
 from tests.strategies import powers_of_ten, seeds
 from tests.tolerances import DENSE_FLOAT64, FINITE_DIFFERENCE, OPTIMISER, ROUNDING
@@ -95,9 +95,9 @@ def test_shares_of_the_decay(name, depth, embedding_decay, u):
 @given(st.integers(2, 100), powers_of_ten(-3, 1.3))
 def test_simplex_reads_off_loss_and_margin(classes, margin):
     p = 1.0 / (np.exp(margin) + classes - 1.0)
-    assert simplex_margin(p, classes) == pytest.approx(margin, rel=DENSE_FLOAT64, abs=DENSE_FLOAT64)
+    assert margin_from_probability(p, classes) == pytest.approx(margin, rel=DENSE_FLOAT64, abs=DENSE_FLOAT64)
     logits = np.where(np.arange(classes) == 0, margin, 0.0)
-    assert simplex_train_loss(p, classes) == pytest.approx(np.logaddexp.reduce(logits) - margin, abs=DENSE_FLOAT64)
+    assert loss_from_probability(p, classes) == pytest.approx(np.logaddexp.reduce(logits) - margin, abs=DENSE_FLOAT64)
 
 
 def test_simplex_optimum_of_s10():
@@ -109,9 +109,27 @@ def test_simplex_optimum_of_s10():
     model = FrobeniusModel(2, 0.05, 0.05)
     s = model.jacobian_singular_value(m)
     p = 0.05 * s * (1.0 + s) / m
-    assert simplex_margin(p, 6) == pytest.approx(m, rel=OPTIMISER)
+    assert margin_from_probability(p, 6) == pytest.approx(m, rel=OPTIMISER)
     decay = 0.5 * 5 * model.cost(m)
-    assert simplex_train_loss(p, 6) + decay == pytest.approx(optimum.objective, rel=OPTIMISER)
+    assert loss_from_probability(p, 6) + decay == pytest.approx(optimum.objective, rel=OPTIMISER)
+
+
+def test_margin_of_the_least_probabilities():
+    for p in (1e-320, 1e-308, 1e-20):
+        assert margin_from_probability(p, 4) == pytest.approx(-np.log(p), rel=DENSE_FLOAT64)
+    assert margin_from_probability(0.25, 4) == pytest.approx(0.0, abs=DENSE_FLOAT64)
+
+
+def test_energies_that_leave_float64_are_refused():
+    ok = {"jacobian_decay": 1.0, "head_decay": 1.0}
+    one = [[1.0]]
+    for arguments, name in (
+        (([one], [[1e200]], one, one), "the energy of the head"),
+        (([one], one, [[1e200]], [[1e200]]), "the work"),
+        (([[[1e200]]], one, one, one), "the energy of a block"),
+    ):
+        with pytest.raises(OverflowError, match=f"{name} exceeds the largest float64"):
+            energies(*arguments, **ok)
 
 
 def test_bad_energies_are_refused():
@@ -125,8 +143,8 @@ def test_bad_energies_are_refused():
     assert energies([[[0.0]]], [[0.0]], [[0.0]], [[1.0]], **ok).error == 0.0
     assert energies([[[1.0]]], [[0.0]], [[0.0]], [[1.0]], **ok).error == np.inf
     with pytest.raises(ValueError, match=r"p is 0\.5; the probability of a wrong class"):
-        simplex_train_loss(0.5, 4)
+        loss_from_probability(0.5, 4)
     with pytest.raises(ValueError, match="At p = 0 the margin is infinite"):
-        simplex_margin(0.0, 4)
+        margin_from_probability(0.0, 4)
     with pytest.raises(ValueError, match="classes is 1"):
-        simplex_margin(0.1, 1)
+        margin_from_probability(0.1, 1)

@@ -12,6 +12,7 @@ from ramodel.simulate import UnreducedObjective, minimise
 from ramodel.simulate.hessian import smallest_eigenvalue
 from ramodel.simulate.objective import Variables
 from ramodel.theory import (
+    FrobeniusModel,
     NuclearModel,
     PlainModel,
     head_rank,
@@ -130,5 +131,15 @@ def test_bad_arguments_are_refused():
         head_rank(model, np.nan)
     with pytest.raises(ValueError, match="classes is 1"):
         simplex_collapse_ratio(model, 1)
+    for other in (0.5, None, NuclearModel, FrobeniusModel(4, 0.02, 0.01)):
+        for function, more in (
+            (threshold_rank, [1.0]),
+            (head_rank, [1.0]),
+            (rank_drop_jumps, []),
+            (target_threshold, []),
+            (simplex_collapse_ratio, [3]),
+        ):
+            with pytest.raises(TypeError, match=r"^model is .*; it must be a NuclearModel"):
+                function(other, *more)
     with pytest.raises(OverflowError, match="unit is 1e"):
         simplex_collapse_ratio(NuclearModel(4, 1e6, 1e-6), 3)
