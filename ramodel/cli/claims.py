@@ -70,7 +70,7 @@ class Claims(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
             )
         else:
             show(_table(outcomes))
-            _say_counterexamples([outcome for outcome in outcomes if outcome.counterexample is not None])
+            _say_reasons([outcome for outcome in outcomes if outcome.reason])
             say(f"\n{_summary(outcomes, spoilt=self.spoilt)}; {seconds:.0f} s, seed {self.seed}.")
         return 0 if passed else 1
 
@@ -102,13 +102,15 @@ def _table(outcomes: "tuple[Outcome, ...]") -> "Table":
     return table
 
 
-def _say_counterexamples(outcomes: "list[Outcome]") -> None:
-    if not outcomes:
-        return
-    say("\nThe simplest counterexamples found. Try one again in Python, after")
-    say("from ramodel.testing.claims import CLAIMS\n")
+def _say_reasons(outcomes: "list[Outcome]") -> None:
+    """Say what was found of each property, under the line that tries it again where there is a counterexample."""
+    if any(outcome.reproduction for outcome in outcomes):
+        say("\nThe simplest counterexamples found. Try one again in Python, after")
+        say("from ramodel.testing.claims import CLAIMS")
+    if outcomes:
+        say("")
     for outcome in outcomes:
-        say(f"{outcome.reproduction}\n  {outcome.reason}")
+        say(f"{outcome.reproduction or f'{outcome.statement} {outcome.name}'}\n  {outcome.reason}")
 
 
 def _summary(outcomes: "tuple[Outcome, ...]", *, spoilt: bool) -> str:

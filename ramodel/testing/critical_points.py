@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ramodel.checks import finite_array, integer, one_of, positive
-from ramodel.testing.strategies import haar_matrix, optional, powers_of_ten, seeds
+from ramodel.testing.strategies import decays_between, haar_matrix, optional, powers_of_ten, seeds
 from ramodel.theory import CriticalPoint, FrobeniusModel, construct_critical_point
 
 __all__ = ["Branches", "critical_point", "critical_point_numbers", "critical_points"]
@@ -62,19 +62,15 @@ def critical_point(
            [ 0.,  0.]])
     """
     values = finite_array("s", s, shape=(None,))
-    for place, value in enumerate(values):
+    for place, value in enumerate(values.tolist()):
         positive(f"s[{place}]", value)
     rank = len(values)
     rows = integer("classes", rank if classes is None else classes, minimum=rank, hint="Each s needs a logit.")
     width = rank + integer("spare", spare, minimum=0)
     model = FrobeniusModel(depth, jacobian_decay, head_decay, embedding_decay)
     branches = np.ones((integer("depth", depth), rank))
-    for layer, direction in off_branch:
-        if not (0 <= layer < depth and 0 <= direction < rank):
-            raise ValueError(
-                f"off_branch has {(layer, direction)}; layers are 0..{depth - 1} and directions 0..{rank - 1} here."
-            )
-        branches[layer, direction] = -1.0
+    for pair in off_branch:
+        branches[_place(pair, *branches.shape)] = -1.0
     decreasing = np.sort(values)[::-1]
     left, right, start = (_frame(size, seed, stream)[:, :rank] for stream, size in enumerate((rows, width, width)))
     head = (left * np.sqrt(model.decay_ratio * decreasing * (1.0 + decreasing))) @ right.T
@@ -99,7 +95,7 @@ def critical_point_numbers(
     places = st.tuples(st.integers(0, depth - 1), st.integers(0, rank - 1))
     least = 1 if branches == "off" else 0
     off_branch = st.just([]) if branches == "positive" else st.lists(places, min_size=least, max_size=3, unique=True)
-    rates = powers_of_ten(*np.log10(decays))
+    rates = decays_between(decays)
     return {
         "depth": depth,
         "jacobian_decay": draw(rates),
@@ -158,6 +154,20 @@ def critical_points(
     return critical_point_numbers(
         branches=branches, spare=spare, embedding=embedding, max_depth=max_depth, max_rank=max_rank, decays=decays
     ).map(lambda numbers: critical_point(**numbers))
+
+
+def _place(pair: Any, depth: int, rank: int) -> tuple[int, int]:
+    """Return an entry of `off_branch` as indices."""
+    try:
+        layer, direction = (integer("off_branch", number, minimum=0) for number in pair)
+    except (TypeError, ValueError):
+        layer, direction = depth, rank  # outside
+    if not (layer < depth and direction < rank):
+        raise ValueError(
+            f"off_branch has {pair!r}; it must hold pairs (layer, direction) of whole numbers, layers 0..{depth - 1} "
+            f"and directions 0..{rank - 1} here."
+        )
+    return layer, direction
 
 
 def _frame(width: int, seed: int, stream: int) -> NDArray[np.float64]:

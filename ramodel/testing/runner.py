@@ -14,9 +14,9 @@ from hypothesis import seed as seeded
 from hypothesis.errors import HypothesisException
 from threadpoolctl import threadpool_limits
 
-from ramodel.checks import LARGEST_SEED, integer
+from ramodel.checks import LARGEST_SEED, integer, one_of
 from ramodel.progress import progress_bar
-from ramodel.statements import statement
+from ramodel.statements import STATEMENTS
 from ramodel.testing.claims import CLAIMS, Claim
 
 __all__ = ["Outcome", "claims_of", "try_claim", "try_claims"]
@@ -90,10 +90,12 @@ def claims_of(ids: Iterable[str] = ()) -> tuple[Claim, ...]:
     >>> [claim.id for claim in claims_of(["s4"])]
     ['S4 bracket', 'S4 exponent']
     """
-    wanted = {statement(id).id for id in ids}
     tested = dict.fromkeys(claim.statement for claim in CLAIMS.values())
+    wanted = {id.strip().upper() for id in ids}
     for id in sorted(wanted - set(tested)):
-        raise ValueError(f"statement is {id!r}; it has no claims to try. Choose from {', '.join(tested)}.")
+        if id in STATEMENTS:
+            raise ValueError(f"statement is {id!r}; it has no claims to try. Choose from {', '.join(tested)}.")
+        one_of("statement", id, tested)
     return tuple(claim for claim in CLAIMS.values() if not wanted or claim.statement in wanted)
 
 
@@ -137,10 +139,10 @@ def try_claims(
     """
     integer("examples", examples)
     integer("seed", seed, minimum=0, maximum=LARGEST_SEED)
-    workers = -1 if jobs is None else integer("jobs", jobs)
+    workers = joblib.cpu_count() if jobs is None else integer("jobs", jobs)
     # Those that descend take longest: they start first, so that the last ones are short.
     order = sorted(claims, key=lambda claim: claim.share)
-    pool = joblib.Parallel(n_jobs=min(workers, len(order)), return_as="generator_unordered", batch_size=1)
+    pool = joblib.Parallel(n_jobs=max(1, min(workers, len(order))), return_as="generator_unordered", batch_size=1)
     tasks = (joblib.delayed(_try_by_id)(claim.id, examples, seed, spoilt) for claim in order)
     found = {}
     with progress_bar("trying claims", len(order), show=progress) as bar:

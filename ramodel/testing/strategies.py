@@ -14,14 +14,15 @@ Examples
 >>> test_every_class_has_a_sample()
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, TypeVar, get_args
 
 import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ramodel.checks import integer, one_of, real
+from ramodel.checks import integer, one_of, positive, real
 from ramodel.problem import Loss, Model, Problem, random_problem
 from ramodel.theory import FrobeniusModel, ResidualModel
 
@@ -29,8 +30,10 @@ if TYPE_CHECKING:
     from ramodel.nets import NetworkKind, ResidualNetwork
 
 __all__ = [
+    "decays_between",
     "haar_matrix",
     "networks",
+    "one_among",
     "optional",
     "orthogonal_matrices",
     "powers_of_ten",
@@ -40,6 +43,9 @@ __all__ = [
 ]
 
 M = TypeVar("M", bound=ResidualModel)
+T = TypeVar("T", bound=str)
+
+LEAST_EXPONENT, GREATEST_EXPONENT = -307, 308  # the powers of ten that float64 holds to all its digits
 
 seeds: st.SearchStrategy[int] = st.integers(0, 2**32 - 1)
 """Seeds of `numpy.random.default_rng`; they shrink to 0."""
@@ -51,7 +57,7 @@ def powers_of_ten(least: float, greatest: float) -> st.SearchStrategy[float]:
     Raises
     ------
     TypeError, ValueError
-        If an exponent is not a finite number, or `least` exceeds `greatest`.
+        If an exponent is not a number from -307 to 308, or `least` exceeds `greatest`.
 
     Examples
     --------
@@ -59,9 +65,16 @@ def powers_of_ten(least: float, greatest: float) -> st.SearchStrategy[float]:
     >>> find(powers_of_ten(-3, 3), lambda x: x > 5, settings=settings(database=None))
     10.0
     """
-    if real("least", least) > real("greatest", greatest):
+    low, high = real("least", least), real("greatest", greatest)
+    for name, exponent in (("least", low), ("greatest", high)):
+        if not LEAST_EXPONENT <= exponent <= GREATEST_EXPONENT:
+            raise ValueError(
+                f"{name} is {exponent:g}; it is an exponent of ten, and must lie in "
+                f"{LEAST_EXPONENT} .. {GREATEST_EXPONENT} for float64."
+            )
+    if low > high:
         raise ValueError(f"least is {least}; it must not exceed greatest ({greatest}).")
-    return st.floats(least, greatest).map(lambda exponent: 10.0**exponent)
+    return st.floats(low, high).map(lambda exponent: 10.0**exponent)
 
 
 def haar_matrix(width: int, seed: int) -> NDArray[np.float64]:
@@ -170,7 +183,8 @@ def problems(
 
     Returns
     -------
-    Strategy of `ramodel.Problem`, as `ramodel.random_problem` makes them.
+    Strategy of `ramodel.Problem`, as `ramodel.random_problem` makes them; all have a minimum: the inputs of kinetic
+    problems with an embedding are whitened, as it needs (S7).
 
     Raises
     ------
@@ -184,12 +198,12 @@ def problems(
     >>> problem.model, problem.loss, problem.classes, problem.width, problem.depth, problem.samples
     ('frobenius', 'squared', 2, 1, 2, 2)
     """
-    model = draw(st.sampled_from([one_of("models", name, get_args(Model)) for name in models]))
-    loss = draw(st.sampled_from([one_of("losses", name, get_args(Loss)) for name in losses]))
+    model = draw(one_among("models", models, get_args(Model)))
+    loss = draw(one_among("losses", losses, get_args(Loss)))
     greatest = 2 if loss == "logistic" else integer("max_classes", max_classes, minimum=2)
     classes = draw(st.integers(2, greatest))
-    rates = powers_of_ten(*np.log10(decays))
-    return random_problem(
+    rates = decays_between(decays)
+    problem = random_problem(
         model=model,
         loss=loss,
         classes=classes,
@@ -201,6 +215,7 @@ def problems(
         embedding_decay=draw(optional(rates, embedding)),
         seed=draw(seeds),
     )
+    return problem.whitened() if model == "kinetic" and problem.embedding_decay is not None else problem
 
 
 @st.composite
@@ -241,12 +256,12 @@ def networks(
     >>> network.config.kind, network.config.depth, network.config.width, network.config.bias
     ('relu', 2, 1, False)
     """
-    from ramodel.nets import NetworkConfig, ResidualNetwork
+    from ramodel.nets import NetworkConfig, NetworkKind, ResidualNetwork
 
     width = draw(st.integers(1, integer("max_width", max_width)))
     depth = draw(st.integers(1, integer("max_depth", max_depth)))
     config = NetworkConfig(
-        kind=draw(st.sampled_from(list(kinds))),
+        kind=draw(one_among("kinds", kinds, get_args(NetworkKind))),
         inputs=width + 1,
         classes=draw(st.integers(1, integer("max_classes", max_classes))),
         width=width,
@@ -257,6 +272,26 @@ def networks(
         seed=draw(seeds),
     )
     return ResidualNetwork(config)
+
+
+def one_among(name: str, wanted: Sequence[T], options: Iterable[T]) -> st.SearchStrategy[T]:
+    """Return what draws one of the `wanted` names, the first one being the simplest; all must be among `options`."""
+    if isinstance(wanted, str):
+        raise TypeError(f"{name} is {wanted!r}; it must be a list of names, such as [{wanted!r}].")
+    names = [one_of(name, entry, options) for entry in wanted]
+    if not names:
+        raise ValueError(f"{name} is empty; give at least one of {', '.join(map(repr, options))}.")
+    return st.sampled_from(names)
+
+
+def decays_between(decays: Sequence[float]) -> st.SearchStrategy[float]:
+    """Return what draws weight decays, uniform in their logarithm, between the least and the greatest."""
+    if np.ndim(decays) == 0 or len(decays) != 2:
+        raise ValueError(f"decays is {decays!r}; it must be a pair, the least and the greatest decay.")
+    least, greatest = (positive(f"decays[{place}]", decay) for place, decay in enumerate(decays))
+    if least > greatest:
+        raise ValueError(f"decays is {decays!r}; its first entry must not exceed its second.")
+    return powers_of_ten(math.log10(least), math.log10(greatest))
 
 
 def optional(rates: st.SearchStrategy[float], wanted: bool | None) -> st.SearchStrategy[float | None]:

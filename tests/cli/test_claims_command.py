@@ -3,6 +3,7 @@
 import dataclasses
 
 import pytest
+from hypothesis import reject
 
 from ramodel.testing.claims import CLAIMS
 
@@ -68,6 +69,16 @@ def test_failures_are_printed_and_end_with_1(ramodel):
     assert found["claims"][0]["counterexample"]["s"] == 0.01
 
 
+def test_an_error_without_a_case_gives_its_reason(ramodel, monkeypatch):
+    monkeypatch.setitem(
+        CLAIMS, "S4 bracket", dataclasses.replace(CLAIMS["S4 bracket"], departure=lambda **case: reject())
+    )
+    outcome = ramodel("test-claims", "S4", "--examples", "5", "--jobs", "1")
+    assert outcome.code == 1
+    assert "S4 bracket\n  Unsatisfiable: " in outcome.out
+    assert "counterexamples" not in outcome.out
+
+
 @pytest.mark.usefixtures("broken")
 def test_a_twin_that_survives_ends_with_1(ramodel, monkeypatch):
     monkeypatch.setitem(CLAIMS, "S4 bracket", dataclasses.replace(CLAIMS["S4 bracket"], departure=lambda **case: 0.0))
@@ -79,7 +90,8 @@ def test_a_twin_that_survives_ends_with_1(ramodel, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["S91"], "ramodel test-claims: statement is 'S91'; it must be one of"),
+        (["S91"], "ramodel test-claims: statement is 'S91'; it must be one of 'S1', 'S2', "),
+        (["S20"], "ramodel test-claims: statement is 'S20'; it must be one of 'S1', 'S2', "),
         (["RA1"], "ramodel test-claims: statement is 'RA1'; it has no claims to try. Choose from S1, S2, "),
         (["--examples", "0"], "ramodel test-claims: --examples is 0; it must be at least 1.\n"),
         (["--seed", "-1"], "ramodel test-claims: --seed is -1; it must be at least 0.\n"),

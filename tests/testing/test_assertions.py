@@ -14,7 +14,7 @@ from ramodel.testing import (
     haar_matrix,
     networks,
 )
-from ramodel.theory import FrobeniusModel, KineticModel, NuclearModel, PlainModel, trajectory
+from ramodel.theory import FrobeniusModel, KineticModel, LayerDecayModel, NuclearModel, PlainModel, trajectory
 from tests.tolerances import DENSE_FLOAT64, OPTIMISER
 
 EXACT = {
@@ -57,6 +57,15 @@ def test_aligned_blocks_pass_in_any_form(inputs, kind):
 def test_tensors_may_carry_gradients_and_single_precision():
     jacobians, states = (torch.tensor(array, dtype=torch.float32, requires_grad=True) for array in aligned(2))
     assert_residual_alignment(jacobians, states, classes=2)
+
+
+def test_lists_may_hold_tensors_that_carry_gradients():
+    model = FrobeniusModel(3, 0.02, 0.01)
+    head = haar_matrix(3, 1)[:2]
+    blocks = [torch.nn.Parameter(torch.tensor(block)) for block in model.predicted_jacobians(head)]
+    assert_balanced(blocks, torch.nn.Parameter(torch.tensor(head)), model, tolerance=DENSE_FLOAT64)
+    assert_residual_alignment(blocks, [[row, row] for row in torch.ones(4, 3, requires_grad=True).cumsum(0)], classes=2)
+    assert_norm_preserving([torch.ones(2, requires_grad=True)] * 3, delta=0.1)
 
 
 @settings(max_examples=20)
@@ -149,6 +158,8 @@ def test_inverse_slope_tells_transport_from_weight_decay():
     frame = np.diag([1.0, 0.0])
     transport = np.array([frame / (layer + 2.0) for layer in range(6)])
     constant = np.array([0.3 * frame] * 6)
+    for pair in ([0.0, 1.0], (0, 1), np.array([0.0, 1.0])):
+        assert_residual_alignment(transport, classes=1, inverse_slope=pair)
     for jacobians, slope, other in ((transport, 1.0, 0.0), (constant, 0.0, 1.0)):
         assert_residual_alignment(jacobians, classes=1, inverse_slope=slope, slope_tolerance=OPTIMISER)
         assert "RA4" in message_of(assert_residual_alignment, jacobians, classes=1, inverse_slope=other)
@@ -162,6 +173,24 @@ def test_blocks_that_are_zero():
     message = message_of(assert_residual_alignment, zero, classes=2)
     assert "RA2 aligned across depth" in message
     assert "RA4" in message
+
+
+def test_a_pair_of_layers_counts_once():
+    first, second = np.diag([0.3, 0.0]), np.diag([0.0, 0.3])
+    message = message_of(assert_residual_alignment, [first, second, second], classes=1, slope_tolerance=None)
+    assert "is 1 at layers 1 and 2; allowed is 0.4 (2 of 3 are larger)." in message
+    twice = np.array([first, second, second])[:, None].repeat(2, axis=1)
+    message = message_of(assert_residual_alignment, twice, classes=1, slope_tolerance=None)
+    assert "is 1 at layers 1 and 2, input 0; allowed is 0.4 (4 of 6 are larger)." in message
+    assert_residual_alignment(
+        [0.3 * haar_matrix(3, 1)], classes=2, alignment_tolerance=0.0, symmetry_tolerance=None, rank_tolerance=None
+    )
+
+
+def test_one_jacobian_may_stand_for_all_inputs():
+    jacobians, _ = aligned()
+    _, states = aligned(3)
+    assert_residual_alignment(jacobians, states, classes=2)
 
 
 def test_two_layers_have_no_slope():
@@ -178,6 +207,9 @@ def test_two_layers_have_no_slope():
         ({"jacobians": np.ones((3, 2, 4)), "classes": 1}, ValueError, r"jacobians has shape \(3, 2, 4\)"),
         ({"jacobians": np.ones((2, 2)), "classes": 1}, ValueError, r"jacobians has shape \(2, 2\)"),
         ({"jacobians": np.full((3, 2, 2), np.nan), "classes": 1}, ValueError, r"jacobians\[0, 0, 0\] is not finite"),
+        ({"jacobians": np.ones((3, 2, 2)), "states": np.ones((9, 5)), "classes": 1}, ValueError, "9 layers .* have 4,"),
+        ({"jacobians": np.ones((3, 2, 2)), "states": np.ones((4, 5)), "classes": 1}, ValueError, "width 5; .* and 2:"),
+        ({"jacobians": np.ones((3, 6, 2, 2)), "states": np.ones((4, 7, 2)), "classes": 1}, ValueError, "7 inputs"),
         ({"states": np.ones(3)}, ValueError, r"states has shape \(3,\)"),
         ({"states": [["a"]]}, TypeError, "states"),
         ({"states": np.ones((1, 3))}, ValueError, "later state"),
@@ -232,6 +264,16 @@ def test_shrinking_gradients_are_found_too():
     assert "is 0.25 at layer 1;" in message_of(assert_norm_preserving, [[0.25], [1.0]], delta=0.5)
 
 
+def test_sizes_near_the_ends_of_float64():
+    """Squares of these leave float64."""
+    for scale in (1e-200, 1e200, 1e-310):
+        assert "is 0.2774 at layer 1;" in message_of(
+            assert_norm_preserving, [[scale, scale], [5 * scale, scale]], delta=0.1
+        )
+        assert_norm_preserving([[scale, scale], [scale, -scale]], delta=0.1)
+    assert "is inf at layer 1;" in message_of(assert_norm_preserving, [[1e200], [1e-200]], delta=0.1)
+
+
 def test_zero_gradients():
     assert_norm_preserving(np.zeros((3, 2)), delta=0.1)
     assert "is inf at layer 1;" in message_of(assert_norm_preserving, [[1.0], [0.0]], delta=0.5)
@@ -264,7 +306,7 @@ def test_a_network_that_stretches():
     ("arguments", "options", "error", "match"),
     [
         ((np.ones((3, 2)),), {"delta": 0.0}, ValueError, "delta is 0.0"),
-        ((np.ones((1, 2)),), {"delta": 0.1}, ValueError, "later one"),
+        ((np.ones((1, 2)),), {"delta": 0.1}, ValueError, "at least two layers"),
         ((np.ones(2),), {"delta": 0.1}, ValueError, "gradients has shape"),
         ((np.ones((3, 2)), np.ones((2, 2))), {"delta": 0.1}, TypeError, "gradients stand alone"),
         ((torch.nn.Linear(2, 2),), {"delta": 0.1}, TypeError, "inputs is missing"),
@@ -297,6 +339,55 @@ def test_plain_layers_are_balanced_with_the_next():
     assert "at layer 1;" in message_of(assert_balanced, layers, head, model)
 
 
+@pytest.mark.parametrize("kind", [FrobeniusModel, NuclearModel, KineticModel, PlainModel])
+def test_an_embedding_is_looked_at(kind):
+    """Of optima of depth 1 along two axes, by the closed forms of one singular value."""
+    model = kind(1, 0.02, 0.01, 0.03)
+    m = np.array([30.0, 20.0])
+    head, start = (np.diag(part(m)) for part in (model.head_singular_value, model.embedding_singular_value))
+    jacobians = np.array([np.diag(model.jacobian_singular_value(m))])
+    assert_balanced(jacobians, head, model, embedding=start, tolerance=DENSE_FLOAT64)
+    assert_balanced(jacobians, head, model, embedding=torch.tensor(start, requires_grad=True), tolerance=DENSE_FLOAT64)
+    message = message_of(assert_balanced, jacobians, head, model, embedding=1.1 * start)
+    if kind is KineticModel:  # there E enters the balance of blocks, and its own does not depend on its size
+        assert "balance: relative departure is 0.128 at layer 1;" in message
+    else:
+        assert "balance of the embedding: relative departure is 0.21; allowed is 1e-06." in message
+    with pytest.raises(ValueError, match=r"embedding is missing, but embedding_decay is 0\.03"):
+        assert_balanced(jacobians, head, model)
+    with pytest.raises(ValueError, match="embedding is given, but embedding_decay is None"):
+        assert_balanced(jacobians, head, kind(1, 0.02, 0.01), embedding=start)
+
+
+@pytest.mark.parametrize("embedding_decay", [None, 0.03])
+def test_decays_by_layer(embedding_decay):
+    model = LayerDecayModel([0.02, 0.05], 0.01, embedding_decay)
+    head = 2.0 * haar_matrix(3, 1)[:2]
+    jacobians = model.predicted_jacobians(head)
+    start = None if embedding_decay is None else np.linalg.svd(head)[2][:2].T * 2.0 * np.sqrt(0.01 / embedding_decay)
+    assert_balanced(jacobians, head, model, embedding=start, tolerance=DENSE_FLOAT64)
+    message = message_of(assert_balanced, jacobians[::-1], head, model, embedding=start)
+    assert message.startswith("Blocks and head are not those of a critical point of LayerDecayModel(")
+    assert "(2 of 2 are larger)" in message
+    with pytest.raises(ValueError, match="jacobians has shape"):
+        assert_balanced(jacobians[:1], head, model, embedding=start)
+    if start is not None:
+        message = message_of(assert_balanced, jacobians, head, model, embedding=1.1 * start)
+        assert "balance of the embedding: relative departure is 0.21;" in message
+
+
+def test_kinetic_inputs_need_not_be_white():
+    model, moment = KineticModel(3, 0.02, 0.01), np.diag([4.0, 1.0, 0.25])
+    head = 2.0 * haar_matrix(3, 1)[:2]
+    jacobians = model.predicted_jacobians(head, moment)
+    assert_balanced(jacobians, head, model, second_moment=moment, tolerance=DENSE_FLOAT64)
+    message_of(assert_balanced, jacobians, head, model)
+    jacobians[1] *= 1.01
+    assert "is 0.01 at layer 2;" in message_of(assert_balanced, jacobians, head, model, second_moment=moment)
+    with pytest.raises(ValueError, match="second_moment is given, but model is a FrobeniusModel"):
+        assert_balanced(jacobians, head, FrobeniusModel(3, 0.02, 0.01), second_moment=moment)
+
+
 def test_inputs_are_named_where_there_are_any():
     model = FrobeniusModel(2, 1.0, 1.0)
     jacobians = np.ones((2, 3, 1, 1))
@@ -309,7 +400,7 @@ def test_inputs_are_named_where_there_are_any():
 @pytest.mark.parametrize(
     ("arguments", "error", "match"),
     [
-        ((np.ones((2, 1, 1)), [[1.0]], "frobenius"), TypeError, "model is 'frobenius'"),
+        ((np.ones((2, 1, 1)), [[1.0]], "frobenius"), TypeError, "model is 'frobenius'.*LayerDecayModel"),
         ((np.ones((3, 1, 1)), [[1.0]], FrobeniusModel(2, 1.0, 1.0)), ValueError, r"jacobians has shape \(3, 1, 1\)"),
         ((np.ones((2, 1, 1)), [[1.0, 2.0]], FrobeniusModel(2, 1.0, 1.0)), ValueError, "jacobians has shape"),
         ((np.ones((2, 1, 1)), [[1.0]], FrobeniusModel(2.5, 1.0, 1.0)), TypeError, "depth is 2.5"),

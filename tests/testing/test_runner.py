@@ -3,7 +3,9 @@
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
+import joblib
 import pytest
 from hypothesis import reject
 from hypothesis import strategies as st
@@ -135,8 +137,28 @@ def test_claims_of_statements():
     assert {claim.statement for claim in claims_of(["s19", "S1"])} == {"S1", "S19"}
     with pytest.raises(ValueError, match=r"RA1.*no claims to try"):
         claims_of(["RA1"])
-    with pytest.raises(ValueError, match=r"S91.*did you mean"):
+    with pytest.raises(ValueError, match=r"S91.*did you mean") as caught:
         claims_of(["S91"])
+    assert "RA" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("jobs", "cores", "processes"), [(None, 8, 2), (None, 1, 1), (5, 1, 2), (1, 8, 1)])
+def test_no_more_processes_than_claims(jobs, cores, processes, monkeypatch):
+    asked = []
+
+    def pool(n_jobs, **options):
+        asked.append(n_jobs)
+        return joblib.Parallel(n_jobs=1, **options)
+
+    monkeypatch.setattr(
+        runner, "joblib", SimpleNamespace(Parallel=pool, delayed=joblib.delayed, cpu_count=lambda: cores)
+    )
+    assert len(try_claims(claims_of(["S4"]), examples=1, jobs=jobs)) == 2
+    assert asked == [processes]
+
+
+def test_no_claims_have_no_outcomes():
+    assert try_claims([]) == ()
 
 
 @pytest.mark.parametrize(

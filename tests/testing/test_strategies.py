@@ -65,6 +65,13 @@ def test_problems_reach_every_option():
         assert (problem.width, problem.samples, problem.jacobian_decay) == (1, 2, 1.0)
 
 
+@QUICK
+@given(problems(models=["kinetic"], embedding=True))
+def test_kinetic_problems_with_an_embedding_have_a_minimum(problem):
+    assert problem.embedding_decay is not None
+    assert problem.is_white
+
+
 @pytest.mark.parametrize("kind", [FrobeniusModel, NuclearModel])
 def test_models_shrink_to_depth_and_decays_of_one(kind):
     assert simplest(residual_models(kind)) == kind(1, 1.0, 1.0)
@@ -129,7 +136,10 @@ def test_critical_point_takes_what_it_is_given():
     ("options", "match"),
     [
         ({"s": []}, "s is empty"),
-        ({"s": [1.0, 0.0]}, r"s\[1\] is .*0.0"),
+        ({"s": [1.0, 0.0]}, r"^s\[1\] is 0\.0;"),
+        ({"s": [1.0], "off_branch": [(0.5, 0)]}, r"off_branch has \(0\.5, 0\); it must hold pairs"),
+        ({"s": [1.0], "off_branch": [3]}, "off_branch has 3; it must hold pairs"),
+        ({"s": [1.0], "off_branch": [(0, 0, 0)]}, r"off_branch has \(0, 0, 0\); it must hold pairs"),
         ({"s": [1.0], "off_branch": [(1, 0)]}, r"off_branch has \(1, 0\)"),
         ({"s": [1.0], "off_branch": [(0, -1)]}, r"off_branch has \(0, -1\)"),
         ({"s": [1.0, 2.0], "classes": 1}, "classes is 1.*needs a logit"),
@@ -150,10 +160,31 @@ def test_bad_critical_points_are_named(options, match):
         (lambda: problems(max_samples=2, max_classes=4), "max_samples is 2"),
         (lambda: networks(max_width=0), "max_width is 0"),
         (lambda: critical_points(branches="both"), "branches is 'both'"),
+        (lambda: problems(models=[]), "models is empty"),
+        (lambda: problems(decays=(1.0, 0.1)), r"decays is \(1\.0, 0\.1\); its first entry must not exceed"),
+        (lambda: problems(decays=(0.0, 1.0)), r"decays\[0\] is 0\.0; it must be greater than zero"),
+        (lambda: problems(decays=1.0), "decays is 1.0; it must be a pair"),
+        (lambda: critical_points(decays=(-1, 1)), r"decays\[0\] is -1; it must be greater than zero"),
+        (lambda: networks(kinds=["rel"]), "did you mean 'relu'"),
+        (lambda: powers_of_ten(3, 400), "greatest is 400; it is an exponent of ten"),
+        (lambda: powers_of_ten(-400, 3), "least is -400; it is an exponent of ten"),
         (lambda: powers_of_ten(1, 0), "least is 1"),
         (lambda: orthogonal_matrices(0), "width is 0"),
     ],
 )
 def test_bad_options_are_named(strategy, match):
     with pytest.raises(ValueError, match=match):
+        find(strategy(), lambda value: True, settings=settings(database=None, max_examples=5))
+
+
+@pytest.mark.parametrize(
+    ("strategy", "match"),
+    [
+        (lambda: problems(models="frobenius"), "models is 'frobenius'; it must be a list of names"),
+        (lambda: problems(losses="squared"), "losses is 'squared'; it must be a list of names"),
+        (lambda: networks(kinds="relu"), "kinds is 'relu'; it must be a list of names"),
+    ],
+)
+def test_a_single_name_is_no_list(strategy, match):
+    with pytest.raises(TypeError, match=match):
         find(strategy(), lambda value: True, settings=settings(database=None, max_examples=5))

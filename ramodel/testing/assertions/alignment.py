@@ -1,6 +1,6 @@
 """RA1-RA4 of measured states and Residual Jacobians."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,7 +32,7 @@ def assert_residual_alignment(
     alignment_tolerance: float | None = 0.40,
     rank_tolerance: float | None = 0.01,
     slope_tolerance: float | None = 0.50,
-    inverse_slope: float | tuple[float, float] = (0.0, 1.0),
+    inverse_slope: float | Sequence[float] = (0.0, 1.0),
 ) -> None:
     """Assert the properties RA1-RA4 of measured states and Residual Jacobians.
 
@@ -99,6 +99,8 @@ def assert_residual_alignment(
         if tolerance is not None
     }
     checks: list[Finding] = []
+    if states is not None and jacobians is not None:
+        _check_same_network(jacobians, states)
     if states is not None:
         checks += _line_findings(states, allowed)
     if jacobians is not None:
@@ -115,6 +117,21 @@ def assert_residual_alignment(
     lines += [f"  {check.sentence(inputs=inputs)}" for check in failed]
     held = "; ".join(f"{check.title} {check.worst:.3g} <= {check.allowed:.3g}" for check in checks if check.holds)
     raise AssertionError("\n".join([*lines, *([f"  Held: {held}."] if held else [])]))
+
+
+def _check_same_network(jacobians: Any, states: Any) -> None:
+    """Raise ValueError unless states are those between blocks with these Jacobians, for the same inputs."""
+    blocks, path = stacked("jacobians", jacobians, 4), stacked("states", states, 3)
+    layers, inputs, width = blocks.shape[:3]
+    if not has_inputs(jacobians, 4):  # one Jacobian for all inputs, as in a linear network
+        inputs = path.shape[1]
+    wanted = (layers + 1, inputs, width)
+    if path.shape != wanted:
+        raise ValueError(
+            f"states has {len(path)} layers of {path.shape[1]} inputs and width {path.shape[2]}; with jacobians of "
+            f"shape {blocks.shape if has_inputs(jacobians, 4) else (layers, *blocks.shape[2:])} it must have "
+            f"{layers + 1}, {inputs} and {width}: h_0 .. h_L of the same network."
+        )
 
 
 def _line_findings(states: Any, allowed: Mapping[str, float]) -> list[Finding]:
@@ -150,7 +167,8 @@ def _jacobian_findings(
         sides = [leading_directions(side, values, top) for side in (left.swapaxes(-1, -2), right)]
         affinity = np.minimum(*(subspace_affinity_score(side[:, None], side[None]) for side in sides))
         still = values[..., 0] == 0.0
-        misaligned = np.where(still[:, None] & still[None], 0.0, 1.0 - affinity)
+        pairs = np.triu(np.ones((len(blocks), len(blocks)), dtype=bool), 1)[..., None]
+        misaligned = np.where(pairs & ~(still[:, None] & still[None]), 1.0 - affinity, 0.0)
         measure = f"1 - affinity of the top-{top} subspaces"
         checks.append(Finding("RA2 aligned across depth", measure, misaligned, allowed["alignment"]))
     if "rank" in allowed:
@@ -176,8 +194,8 @@ def _slope_finding(largest: Array, slopes: tuple[float, float], allowed: float) 
     return Finding(title, measure, np.maximum(np.maximum(low - found, found - high), 0.0), allowed, suspects)
 
 
-def _range(inverse_slope: float | tuple[float, float]) -> tuple[float, float]:
-    ends = inverse_slope if isinstance(inverse_slope, tuple) else (inverse_slope, inverse_slope)
+def _range(inverse_slope: Any) -> tuple[float, float]:
+    ends = [inverse_slope, inverse_slope] if np.ndim(inverse_slope) == 0 else list(inverse_slope)
     if len(ends) != 2:
         raise ValueError(f"inverse_slope is {inverse_slope!r}; it must be a slope or (least, greatest).")
     low, high = (real("inverse_slope", end) for end in ends)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ramodel.metrics.arrays import real_array
 
@@ -20,7 +20,7 @@ class Finding:
     title: str
     measure: str
     departures: Array
-    """``[layer, input]``, ``[layer, layer, input]`` or ``[input]``."""
+    """``[layer, input]``, ``[input]``, or ``[layer, layer, input]`` of pairs l < m, zero for the others."""
     allowed: float
     suspects: Array | None = None
     """``[layer, input]`` for departures ``[input]``: where in the network to look."""
@@ -35,6 +35,14 @@ class Finding:
         """Whether every departure is allowed."""
         return self.worst <= self.allowed
 
+    @property
+    def places(self) -> int:
+        """Number of places looked at; two layers count as one pair."""
+        if self.departures.ndim < 3:
+            return self.departures.size
+        layers, _, inputs = self.departures.shape
+        return int(layers * (layers - 1) // 2 * inputs)
+
     def sentence(self, *, inputs: bool) -> str:
         """Return what is wrong, by how much, where, and what is allowed; `inputs`: name the input as well."""
         *layers, sample = (int(place) for place in np.unravel_index(self.departures.argmax(), self.departures.shape))
@@ -42,8 +50,8 @@ class Finding:
             layers = [int(self.suspects[:, sample].argmax())]
         where = f"layer{'s' * (len(layers) > 1)} " + " and ".join(str(layer + 1) for layer in layers)
         where += f", input {sample}" if inputs else ""
-        failing, places = int((self.departures > self.allowed).sum()), self.departures.size
-        more = f" ({failing} of {places} are larger)" if places > 1 else ""
+        failing = int((~(self.departures <= self.allowed)).sum())
+        more = f" ({failing} of {self.places} are larger)" if self.places > 1 else ""
         return f"{self.title}: {self.measure} is {self.worst:.3g} at {where}; allowed is {self.allowed:.3g}{more}."
 
 
@@ -60,10 +68,11 @@ def stacked(name: str, value: Any, axes: int) -> Array:
     return whole
 
 
-def plain_array(value: Any) -> ArrayLike:
-    """Return `value` as something NumPy reads: tensors leave the graph and the device."""
-    array: ArrayLike = value.detach().cpu().numpy() if hasattr(value, "detach") else np.asarray(value)
-    return array
+def plain_array(value: Any) -> Any:
+    """Return `value` as something NumPy reads: tensors, also in lists, leave the graph and the device."""
+    if isinstance(value, list | tuple):
+        return [plain_array(item) for item in value]
+    return value.detach().cpu().numpy() if hasattr(value, "detach") else value
 
 
 def has_inputs(value: Any, axes: int) -> bool:
