@@ -14,7 +14,7 @@ from typing import Any, get_args
 import numpy as np
 from scipy.optimize import brentq
 
-from ramodel.certified.enclosure import DEFAULT_DIGITS, Enclosure, Number, ball, balls_to, exact
+from ramodel.certified.enclosure import DEFAULT_DIGITS, Enclosure, Number, ball, balls_to, checked_digits, exact
 from ramodel.certified.families import Family, FamilyObjective
 from ramodel.certified.jets import gradient
 from ramodel.certified.newton import enclose_root
@@ -76,7 +76,7 @@ class CertifiedConfigurations:
     jacobian_decay, head_decay
         lam_J, lam_W > 0.
     digits
-        Relative radius of the enclosures, 10^-digits.
+        Relative radius of the enclosures, 10^-digits; 1 to 1000.
 
     Raises
     ------
@@ -97,7 +97,8 @@ class CertifiedConfigurations:
 
     def __post_init__(self) -> None:
         """Check every argument."""
-        integer("classes", self.classes, minimum=2)
+        object.__setattr__(self, "classes", integer("classes", self.classes, minimum=2))
+        checked_digits(self.digits)
         for name in ("jacobian_decay", "head_decay"):
             if exact(name, getattr(self, name)) <= 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be greater than zero.")
@@ -246,7 +247,8 @@ class CertifiedConfigurations:
 
     @property
     def _families(self) -> FamilyObjective:
-        return FamilyObjective(self.classes, self.jacobian_decay, self.head_decay)
+        decays = (exact(name, getattr(self, name)) for name in ("jacobian_decay", "head_decay"))
+        return FamilyObjective(self.classes, *decays)
 
     def _check_family(self, family: str) -> None:
         one_of("family", family, get_args(Family))

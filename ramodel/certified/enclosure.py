@@ -7,14 +7,16 @@ from decimal import MAX_EMAX, MIN_EMIN, ROUND_CEILING, ROUND_HALF_EVEN, Context,
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
 from flint import arb, ctx, fmpq
 
 from ramodel.checks import integer
 
-__all__ = ["DEFAULT_DIGITS", "Enclosure", "Number", "ball", "balls_to", "exact"]
+__all__ = ["DEFAULT_DIGITS", "Enclosure", "Number", "ball", "balls_to", "checked_digits", "exact"]
 
-Number = int | float | Fraction | Decimal
-"""What is taken as an exact number: a float stands for its binary value, a Decimal for its decimal one."""
+Number = int | float | np.integer[Any] | Fraction | Decimal
+"""What is taken as an exact number: a float (also NumPy's float64) stands for its binary value, a Decimal for its
+decimal one."""
 
 DEFAULT_DIGITS = 14
 """Digits of an enclosure where nothing else is asked for; float64 answers of `ramodel.theory` lie within."""
@@ -65,11 +67,11 @@ class Enclosure:
 
     def error_of(self, value: Number) -> float:
         """Largest |value - x| that the bounds allow, rounded up: a proven bound on the error of `value`."""
-        return _outward(abs(Fraction(value) - self.middle) + self.radius, math.inf)
+        return _outward(abs(exact("value", value) - self.middle) + self.radius, math.inf)
 
     def __contains__(self, value: Number) -> bool:
         """Whether `value` lies between the bounds."""
-        return abs(Fraction(value) - self.middle) <= self.radius
+        return abs(exact("value", value) - self.middle) <= self.radius
 
     def __float__(self) -> float:
         """Return the float64 nearest to the middle."""
@@ -96,12 +98,19 @@ def exact(name: str, value: Number) -> Fraction:
     ValueError
         If it is NaN or infinite.
     """
+    if isinstance(value, np.integer):
+        return Fraction(int(value))
     if isinstance(value, bool) or not isinstance(value, (int, float, Fraction, Decimal)):
         raise TypeError(f"{name} is {value!r}; it must be an int, float, Fraction or Decimal, which have exact values.")
     try:
         return Fraction(value)
     except (ValueError, OverflowError):
         raise ValueError(f"{name} is {value}; it must be finite.") from None
+
+
+def checked_digits(digits: int) -> int:
+    """Return a number of digits that an enclosure can have; raise TypeError or ValueError for others."""
+    return integer("digits", digits, minimum=1, maximum=MOST_DIGITS)
 
 
 def balls_to(digits: int, compute: Callable[[], Sequence[Any]]) -> tuple[Enclosure, ...]:
@@ -115,7 +124,7 @@ def balls_to(digits: int, compute: Callable[[], Sequence[Any]]) -> tuple[Enclosu
     ArithmeticError
         If the highest working precision does not suffice.
     """
-    wanted = integer("digits", digits, minimum=1, maximum=MOST_DIGITS)
+    wanted = checked_digits(digits)
     bits = math.ceil(wanted * math.log2(10)) + GUARD_BITS
     while bits <= MOST_BITS:
         with ctx.workprec(bits):

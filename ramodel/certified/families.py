@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from scipy.optimize import minimize
 
-from ramodel.certified.enclosure import Number, ball
+from ramodel.certified.enclosure import ball
 
 __all__ = ["Family", "FamilyObjective"]
 
@@ -40,8 +40,8 @@ class FamilyObjective:
     """
 
     classes: int
-    jacobian_decay: Number
-    head_decay: Number
+    jacobian_decay: Fraction
+    head_decay: Fraction
 
     def value(self, family: Family, log_s: Sequence[Any], depth: Any) -> Any:
         """Return F, from ln s of every level: floats and arrays, balls or jets."""
@@ -60,13 +60,13 @@ class FamilyObjective:
     def end_to_end(self, y: Any, depth: Any) -> Any:
         """Return m = sqrt(rho s (1+s)) (1+s)^L at s = e^y."""
         gain = _log1p(_exp(y))
-        root = self._like(Fraction(self.jacobian_decay) / Fraction(self.head_decay), y)
+        root = self._like(self.jacobian_decay / self.head_decay, y)
         return _exp((y + gain + _log(root)) / 2 + depth * gain)
 
     def _cost(self, y: Any, depth: Any) -> Any:
         """Return c = lam_J (s + (L+1) s^2) at s = e^y."""
         s = _exp(y)
-        return (s + (depth + 1) * s * s) * self._like(Fraction(self.jacobian_decay), y)
+        return (s + (depth + 1) * s * s) * self._like(self.jacobian_decay, y)
 
     def margin(self, y: Any, depth: Any) -> Any:
         """Return m (1 + 2(L+1)s) - C (2(L-1)s - 1) at s = e^y."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal, get_args
 
-from ramodel.certified.enclosure import DEFAULT_DIGITS, Enclosure, Number, ball, balls_to, exact
+from ramodel.certified.enclosure import DEFAULT_DIGITS, Enclosure, Number, ball, balls_to, checked_digits, exact
 from ramodel.certified.newton import enclose_root
 from ramodel.checks import one_of
 
@@ -30,14 +30,14 @@ class CertifiedModel:
     embedding_decay
         lam_E > 0 of a trained embedding (S18); None where there is none.
     digits
-        Relative radius of the enclosures, 10^-digits.
+        Relative radius of the enclosures, 10^-digits; 1 to 1000.
 
     Raises
     ------
     TypeError
         If an argument is not a number with an exact value.
     ValueError
-        If it is not positive.
+        If it is out of range.
 
     Examples
     --------
@@ -56,6 +56,7 @@ class CertifiedModel:
     def __post_init__(self) -> None:
         """Check every argument."""
         one_of("kind", self.kind, get_args(Kind))
+        checked_digits(self.digits)
         for name in ("depth", "jacobian_decay", "head_decay", "embedding_decay"):
             value = getattr(self, name)
             if (value is not None or name != "embedding_decay") and exact(name, value) <= 0:
@@ -124,7 +125,7 @@ class CertifiedModel:
 
     @property
     def _parameters(self) -> tuple[Fraction, Fraction, int]:
-        return Fraction(self.jacobian_decay), Fraction(self.depth), self._ends
+        return exact("jacobian_decay", self.jacobian_decay), exact("depth", self.depth), self._ends
 
     @property
     def _ends(self) -> int:
@@ -132,13 +133,14 @@ class CertifiedModel:
 
     @property
     def _rho(self) -> Fraction:
-        return Fraction(self.jacobian_decay) / Fraction(self.head_decay)
+        return exact("jacobian_decay", self.jacobian_decay) / exact("head_decay", self.head_decay)
 
     @property
     def _unit_squared(self) -> Fraction:
         if self.embedding_decay is None:
             return self._rho
-        return self._rho * Fraction(self.jacobian_decay) / Fraction(self.embedding_decay)
+        ratio = exact("jacobian_decay", self.jacobian_decay) / exact("embedding_decay", self.embedding_decay)
+        return self._rho * ratio
 
 
 def _log_root(target: float, depth: float, ends: int) -> float:

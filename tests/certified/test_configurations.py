@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 
 from ramodel.certified import CertifiedConfigurations
@@ -69,6 +70,12 @@ def test_the_margin_has_the_sign_of_the_least_hessian_eigenvalue():
         assert margin.sign == (1 if least > 0 else -1), float(s)
 
 
+def test_numbers_of_numpy_are_exact_too():
+    found = configurations(np.int64(4), np.float64(0.05)).configuration(np.int32(8), "pair")
+    assert found == configurations(4, 0.05).configuration(8, "pair")
+    assert configurations(np.int8(10), np.uint8(1)).stability_margin(np.int64(2)).sign == 1
+
+
 @pytest.mark.parametrize(("call", "error", "message"), [
     (lambda: configurations(5, 0.01).threshold(), ValueError, "classes is 5; the pair family needs an even number"),
     (lambda: configurations(3, 0.01).stability_margin(4), ValueError, "classes is 3; the stability rule is for"),
@@ -76,6 +83,8 @@ def test_the_margin_has_the_sign_of_the_least_hessian_eigenvalue():
     (lambda: configurations(4, 0.01).configuration(8, "cube"), ValueError, "family is 'cube'"),
     (lambda: configurations(4, 0.0), ValueError, "jacobian_decay is 0.0"),
     (lambda: configurations(1, 0.1), ValueError, "classes is 1"),
+    (lambda: configurations(4, 0.1, digits=0), ValueError, "digits is 0; it must be at least 1"),
+    (lambda: configurations(4, 0.1, digits=2.5), TypeError, "digits is 2.5; it must be a whole number"),
     (lambda: configurations(4, 0.01).stability_threshold(), ArithmeticError, "do not change places between depths"),
 ])  # fmt: skip
 def test_bad_arguments(call, error, message):

@@ -80,11 +80,26 @@ def test_the_threshold_is_exact():
     ({"jacobian_decay": -0.1}, "jacobian_decay is -0.1"),
     ({"head_decay": float("nan")}, "head_decay is nan; it must be finite"),
     ({"embedding_decay": 0.0}, "embedding_decay is 0.0"),
-    ({"digits": 0}, "digits is 0"),
+    ({"digits": 0}, "digits is 0; it must be at least 1"),
+    ({"digits": 1001}, "digits is 1001; it must be at most 1000"),
 ])  # fmt: skip
 def test_bad_arguments(change, message):
     with pytest.raises(ValueError, match=message):
-        CertifiedModel(**GOOD | change).cost(1)
+        CertifiedModel(**GOOD | change)
+
+
+def test_numbers_of_numpy_are_exact_too():
+    wanted = CertifiedModel(depth=3, jacobian_decay=2, head_decay=0.5, embedding_decay=1)
+    found = CertifiedModel(
+        depth=np.int64(3), jacobian_decay=np.int8(2), head_decay=np.float64(0.5), embedding_decay=np.uint32(1)
+    )
+    for quantity in QUANTITIES:
+        assert getattr(found, quantity)(np.int64(7)) == getattr(wanted, quantity)(7)
+    s = wanted.jacobian_singular_value(7)
+    assert np.int64(1) not in s
+    assert s.error_of(np.int64(1)) == s.error_of(1)
+    with pytest.raises(TypeError, match=r"depth is .*32.*have exact values"):
+        CertifiedModel(**GOOD | {"depth": np.float32(8)})
 
 
 def test_bad_values():
