@@ -10,9 +10,23 @@ if TYPE_CHECKING:
 
     from ramodel.certified import Enclosure
 
-__all__ = ["SHARP_DIGITS", "bounds", "columns", "number", "pairs", "say", "say_json", "show", "warn"]
+__all__ = [
+    "SHARP_DIGITS",
+    "bounds",
+    "columns",
+    "number",
+    "pairs",
+    "proven_digits",
+    "say",
+    "say_json",
+    "show",
+    "warn",
+]
 
 _WIDTH_WITHOUT_TERMINAL = 140
+
+_PROVEN_DIGITS = 14
+"""Digits of the enclosures that --certified prints, unless told."""
 
 SHARP_DIGITS = 30
 """Digits of the enclosures against which errors of float64 are proven."""
@@ -83,6 +97,15 @@ def pairs(lines: Mapping[str, str], *, title: str) -> "RenderableType":
     for name, value in lines.items():
         grid.add_row(name.replace("_", " "), Text(value))
     return Group(Text(title, style="bold"), grid)
+
+
+def proven_digits(digits: int | None, *, certified: bool) -> int:
+    """Return how sharp enclosures shall be, from --digits; refuse that option where nothing is proven."""
+    if digits is None:
+        return _PROVEN_DIGITS
+    if not certified:
+        raise ValueError(f"digits is {digits}; it says how sharp proven bounds are, so it needs --certified.")
+    return digits
 
 
 def bounds(enclosure: "Enclosure") -> dict[str, str | float]:

@@ -4,7 +4,7 @@ from functools import partial
 from typing import ClassVar
 
 from ramodel.cli.command import Command, Maybe, Switch
-from ramodel.cli.output import SHARP_DIGITS, bounds, columns, number, say, say_json, show
+from ramodel.cli.output import SHARP_DIGITS, bounds, columns, number, proven_digits, say, say_json, show
 from ramodel.problem import Model
 
 __all__ = ["Predict"]
@@ -31,7 +31,9 @@ class Predict(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
     L ln s, and there is no step CV: rotations of the layers change the steps and nothing else.
 
     JSON: model, depth and rows, each with end_to_end, jacobian (kinetic: then last), head, cost, log_gain, step_cv,
-    depth_exponent, lower, upper; what is not defined, such as the exponent at m = 0, is null.
+    depth_exponent, lower, upper. What is not defined is null: the step CV below depth 1 and in the plain model, and
+    the exponent where s has no logarithm to follow (nuclear up to its threshold, plain and kinetic with an embedding at
+    m = 0; elsewhere it is 0 at m = 0).
 
     With --certified, for the models `frobenius` and `nuclear`, it prints instead s, w and the cost between bounds that
     are proven by ball arithmetic, whatever was rounded, and a proven bound on the error of the s printed without it.
@@ -66,17 +68,20 @@ class Predict(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
     certified: Switch = False
     """Print proven bounds (needs the extra `certified`)."""
 
-    digits: int = 14
-    """With --certified: relative radius of the bounds, 10^-digits; 1 to 1000."""
+    digits: Maybe[int] = None
+    """With --certified: relative radius of the bounds, 10^-digits; 1 to 1000, by default 14."""
 
     json: Switch = False
     """Print JSON instead of a table."""
 
     def run(self) -> int:
         """Print one row for each end-to-end singular value."""
+        digits = proven_digits(self.digits, certified=self.certified)
         if self.certified:
-            self._show_certified()
+            self._show_certified(digits)
             return 0
+        import numpy as np
+
         from ramodel.checks import finite_array
         from ramodel.theory import MODELS
 
@@ -94,8 +99,8 @@ class Predict(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
             "head": model.head_singular_value(m),
             "cost": model.cost(m),
             "log_gain": model.log_gain(m),
-            "step_cv": model.step_cv(s),
-            "depth_exponent": model.depth_exponent(m),
+            "step_cv": model.step_cv(s) if model.depth >= 1.0 else np.full_like(s, np.nan),
+            "depth_exponent": model.depth_exponent(m) + 0.0,  # no -0
             "lower": lower,
             "upper": upper,
         }
@@ -115,7 +120,7 @@ class Predict(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
         )
         return 0
 
-    def _show_certified(self) -> None:
+    def _show_certified(self, digits: int) -> None:
         """Print enclosures in place of numbers."""
         from ramodel.certified import CertifiedModel
         from ramodel.checks import finite_array
@@ -132,7 +137,7 @@ class Predict(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
             head_decay=self.head_decay,
             embedding_decay=self.embedding_decay,
         )
-        proven, sharp = enclosing(digits=self.digits), enclosing(digits=max(self.digits, SHARP_DIGITS))
+        proven, sharp = enclosing(digits=digits), enclosing(digits=max(digits, SHARP_DIGITS))
         rows = []
         for m in map(float, finite_array("end_to_end", self.end_to_end, minimum=0.0)):
             found = {

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING, ClassVar
 
-from ramodel.cli.command import Command, Switch
-from ramodel.cli.output import SHARP_DIGITS, bounds, pairs, say, say_json, show
+from ramodel.cli.command import Command, Maybe, Switch
+from ramodel.cli.output import SHARP_DIGITS, bounds, pairs, proven_digits, say, say_json, show
 
 if TYPE_CHECKING:
     from ramodel.certified import Threshold as CertifiedThreshold
@@ -35,8 +35,8 @@ class Threshold(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
     certified: Switch = False
     """Print proven bounds (needs the extra `certified`); the decay stands for its float64 value."""
 
-    digits: int = 14
-    """With --certified: relative radius of the bounds, 10^-digits; 1 to 1000."""
+    digits: Maybe[int] = None
+    """With --certified: relative radius of the bounds, 10^-digits; 1 to 1000, by default 14."""
 
     json: Switch = False
     """Print JSON instead of a table."""
@@ -45,9 +45,10 @@ class Threshold(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """Find the root and print it."""
         from ramodel.theory.configurations import stability_depth, threshold_depth
 
+        digits = proven_digits(self.digits, certified=self.certified)
         found = threshold_depth(self.classes, self.decay, self.decay)
         if self.certified:
-            self._show_certified(found.depth)
+            self._show_certified(found.depth, digits)
             return 0
         if self.json:
             say_json({"depth": found.depth, "value": found.value})
@@ -64,15 +65,15 @@ class Threshold(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
         show(pairs(facts, title=f"Pairs against simplex, C = {self.classes}, decay {self.decay:g}"))
         return 0
 
-    def _show_certified(self, depth: float) -> None:
+    def _show_certified(self, depth: float, digits: int) -> None:
         """Print enclosures of the depth and of the objective there."""
         from ramodel.certified import CertifiedConfigurations
 
-        def proven(digits: int) -> "CertifiedThreshold":
+        def proven(wanted: int) -> "CertifiedThreshold":
             decays = {"jacobian_decay": self.decay, "head_decay": self.decay}
-            return CertifiedConfigurations(classes=self.classes, **decays, digits=digits).threshold()
+            return CertifiedConfigurations(classes=self.classes, **decays, digits=wanted).threshold()
 
-        found, error = proven(self.digits), proven(max(self.digits, SHARP_DIGITS)).depth.error_of(depth)
+        found, error = proven(digits), proven(max(digits, SHARP_DIGITS)).depth.error_of(depth)
         if self.json:
             say_json({"depth": bounds(found.depth), "value": bounds(found.value), "error": error})
             return

@@ -70,6 +70,26 @@ def test_real_depth(ramodel):
     assert ramodel("predict", *words(depth="2.5"), "--json").json()["depth"] == 2.5
 
 
+@pytest.mark.parametrize("model", ["frobenius", "nuclear", "kinetic"])
+def test_below_depth_one_there_is_no_step_cv(ramodel, model):
+    shallow = ["predict", "--model", model, *words(depth="0.5", **{"end-to-end": "13.9"})]
+    row = ramodel(*shallow, "--json").json()["rows"][0]
+    assert row["step_cv"] is None
+    assert row["lower"] <= row["jacobian"] <= row["upper"]
+    assert ramodel(*shallow).out.splitlines()[4].split()[list(row).index("step_cv")] == "-"
+    deep = ["predict", "--model", model, *words(depth="1", **{"end-to-end": "13.9"}), "--json"]
+    assert ramodel(*deep).json()["rows"][0]["step_cv"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("model", "exponent"), [("frobenius", 0.0), ("kinetic", 0.0), ("nuclear", None), ("plain", None)]
+)
+def test_exponent_at_zero(ramodel, model, exponent):
+    zero = ["predict", "--model", model, *words(**{"end-to-end": "0"})]
+    assert ramodel(*zero, "--json").json()["rows"][0]["depth_exponent"] == exponent
+    assert "-0" not in ramodel(*zero, "--json").out + ramodel(*zero).out
+
+
 def test_table(ramodel):
     outcome = ramodel("predict", *words())
     assert (outcome.code, outcome.err) == (0, "")
@@ -120,6 +140,14 @@ def test_certified_bounds_hold_what_is_printed_without(ramodel):
 def test_what_cannot_be_certified(ramodel, options, sentence):
     outcome = ramodel("predict", *words(), "--certified", *options)
     assert outcome == (2, "", f"ramodel predict: {sentence}\n")
+
+
+def test_digits_need_certified(ramodel):
+    assert ramodel("predict", *words(), "--digits", "20") == (
+        2,
+        "",
+        "ramodel predict: --digits is 20; it says how sharp proven bounds are, so it needs --certified.\n",
+    )
 
 
 def test_certified_without_its_extra(ramodel, monkeypatch):
