@@ -164,7 +164,8 @@ def _search(objective: Objective, maps: Array, tolerance: float, bar: Progress) 
             break
     bar.advance(status=f"F {rough.value.min():.8g}")
     finalists = _finalists(rough, objective.maps(rough.point))
-    _go_on(objective, rough, finalists, max(FINE, tolerance))
+    if len(finalists) > 1:
+        _go_on(objective, rough, finalists, max(FINE, tolerance))
     _go_on(objective, rough, [int(np.argmin(rough.value))], tolerance)
     bar.advance(status=f"F {rough.value.min():.8g}")
     return rough
