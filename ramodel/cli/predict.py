@@ -31,9 +31,9 @@ class Predict(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
     L ln s, and there is no step CV: rotations of the layers change the steps and nothing else.
 
     JSON: model, depth and rows, each with end_to_end, jacobian (kinetic: then last), head, cost, log_gain, step_cv,
-    depth_exponent, lower, upper. What is not defined is null: the step CV below depth 1 and in the plain model, and
-    the exponent where s has no logarithm to follow (nuclear up to its threshold, plain and kinetic with an embedding at
-    m = 0; elsewhere it is 0 at m = 0).
+    depth_exponent, lower, upper. What is not defined is null: the step CV below depth 1 and in the plain model, the
+    log-gain of the plain model at m = 0, and the exponent where s has no logarithm to follow (nuclear up to its
+    threshold, plain and kinetic with an embedding at m = 0; elsewhere it is 0 at m = 0).
 
     With --certified, for the models `frobenius` and `nuclear`, it prints instead s, w and the cost between bounds that
     are proven by ball arithmetic, whatever was rounded, and a proven bound on the error of the s printed without it.
