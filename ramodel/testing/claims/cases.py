@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from numpy.typing import ArrayLike, NDArray
 
 from ramodel.optimise import Evaluation
-from ramodel.problem import Loss, Model, Problem, random_problem
+from ramodel.problem import Loss, Model, Problem, ProblemVariant, random_problem
 from ramodel.simulate import Optimum, UnreducedObjective, minimise
+from ramodel.simulate.hessian import smallest_eigenvalue
 from ramodel.simulate.objective import Variables
 from ramodel.testing.strategies import haar_matrix, powers_of_ten, seeds
 from ramodel.theory import CriticalPoint
@@ -25,8 +26,10 @@ __all__ = [
     "Case",
     "blocks_with",
     "critical_problem",
+    "descended",
     "descents",
     "gaussian",
+    "least_curvature",
     "model_numbers",
     "optimum",
     "product",
@@ -75,17 +78,32 @@ def descents(
     }
 
 
-def optimum(model: Model, *, seed: int, starts: int = 1, **numbers: Any) -> tuple[Problem, Optimum]:
+def optimum(
+    model: Model,
+    *,
+    seed: int,
+    layer_decays: Sequence[float] | None = None,
+    bias_decay: float | None = None,
+    **numbers: Any,
+) -> tuple[Problem, Optimum]:
     """Return a random problem and where a descent over all unreduced variables ends, which knows no closed form.
 
     What does not converge is no example: the claims are about critical points. Descents end where rounding lets no step
     improve them; wall time ends them after `DESCENT_SECONDS` only, which is meant never to happen.
     """
     problem = random_problem(model=model, seed=seed, **numbers)
-    found = minimise(problem, starts=starts, seed=seed, time_budget=DESCENT_SECONDS, progress=False)
+    if layer_decays is None and bias_decay is None:
+        return problem, descended(problem, seed)
+    variant = ProblemVariant(problem=problem, layer_decays=layer_decays, bias_decay=bias_decay)  # type: ignore[arg-type]
+    return problem, descended(variant, seed)
+
+
+def descended(problem: Problem | ProblemVariant, seed: int) -> Optimum:
+    """Return where a descent of `problem` ends; see `optimum`."""
+    found = minimise(problem, starts=1, seed=seed, time_budget=DESCENT_SECONDS, progress=False)
     if not found.converged:
         reject()
-    return problem, found
+    return found
 
 
 def gaussian(seed: int, *shape: int) -> Array:
@@ -129,6 +147,12 @@ def unreduced_value(problem: Problem, jacobians: Array, head: Array) -> float:
     return float(_evaluated(problem, jacobians, head, None)[1].value)
 
 
+def least_curvature(problem: Problem, jacobians: Array, head: Array) -> float:
+    """Return the least eigenvalue of the Hessian of F over all variables at a point of the unreduced problem."""
+    objective = UnreducedObjective(problem, torch.device("cpu"))
+    return smallest_eigenvalue(objective, objective.join(_variables(jacobians, head, None)))
+
+
 def unreduced_gradient(problem: Problem, jacobians: Array, head: Array) -> tuple[Array, Array]:
     """Return dF/dJ_l [L, d, d] and dF/dW [C, d] at a point of the unreduced problem."""
     objective, evaluation = _evaluated(problem, jacobians, head, None)
@@ -140,9 +164,12 @@ def _evaluated(
     problem: Problem, jacobians: Array, head: Array, embedding: Array | None
 ) -> tuple[UnreducedObjective, Evaluation]:
     objective = UnreducedObjective(problem, torch.device("cpu"))
-    variables = Variables(
+    return objective, objective(objective.join(_variables(jacobians, head, embedding)))
+
+
+def _variables(jacobians: Array, head: Array, embedding: Array | None) -> Variables:
+    return Variables(
         blocks=torch.tensor(jacobians)[None, :, None],
         head=torch.tensor(head)[None],
         embedding=None if embedding is None else torch.tensor(embedding)[None],
     )
-    return objective, objective(objective.join(variables))

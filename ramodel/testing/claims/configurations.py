@@ -1,15 +1,23 @@
 """Statement S10: which optimum, for the mean cross-entropy of orthonormal class inputs."""
 
 import numpy as np
-from hypothesis import assume
+from hypothesis import assume, reject
 from hypothesis import strategies as st
+from scipy.optimize import minimize, minimize_scalar
 
 from ramodel.problem import Problem
-from ramodel.testing.claims.cases import Array, relative, relative_gradient, unreduced_value
+from ramodel.testing.claims.cases import (
+    DESCENT_SHARE,
+    Array,
+    least_curvature,
+    relative,
+    relative_gradient,
+    unreduced_value,
+)
 from ramodel.testing.claims.claim import Claim
 from ramodel.testing.strategies import powers_of_ten
 from ramodel.theory import FrobeniusModel
-from ramodel.theory.configurations import simplex_margin
+from ramodel.theory.configurations import Threshold, simplex_margin, threshold_depth
 
 __all__ = ["CLAIMS"]
 
@@ -34,8 +42,7 @@ def pair(*, half: int, depth: int, decay: float, within: float, between: float, 
     classes = 2 * half
     model = FrobeniusModel(depth, decay, decay)
     a, b = within, between
-    value = np.log(1.0 + np.exp(-a) + (classes - 2) * np.exp(-(a + b) / 2))
-    value += 0.5 * (half * float(model.cost(a)) + (half - 1 + extra) * float(model.cost(b)))
+    value = _pair_value(model, half, a, b) + 0.5 * extra * float(model.cost(b))
     partner = np.kron(np.eye(half), [[0.0, 1.0], [1.0, 0.0]])
     odd, even = (np.eye(classes) - partner) / 2, (np.eye(classes) + partner) / 2 - 1.0 / classes
     return relative(_value(model, a * odd + b * even), value)
@@ -63,6 +70,51 @@ def stationary(*, classes: int, depth: int, decay: float, more: int = 0) -> floa
     model = FrobeniusModel(depth, decay, decay)
     margin = simplex_margin(classes + more, model)
     return relative_gradient(*_aligned(model, margin * (np.eye(classes) - 1.0 / classes)))
+
+
+def stability(*, classes: int, depth: int, jacobian_decay: float, head_decay: float, power: float = 1.0) -> float:
+    """Return how far S10's rule and the least eigenvalue of the Hessian of F over all variables differ in sign."""
+    model = FrobeniusModel(depth, jacobian_decay, head_decay)
+    m = simplex_margin(classes, model)
+    s = float(model.jacobian_singular_value(m))
+    bowl, saddle = m * (1.0 + 2.0 * (depth + 1) * s), classes**power * (2.0 * (depth - 1) * s - 1.0)
+    rule = (bowl - saddle) / (abs(bowl) + abs(saddle))
+    least = least_curvature(*_aligned(model, m * (np.eye(classes) - 1.0 / classes)))
+    return 0.0 if rule * least > 0.0 else min(abs(rule), abs(least) / min(jacobian_decay, head_decay))
+
+
+def crossing(*, half: int, jacobian_decay: float, head_decay: float, factor: float = 1.0) -> float:
+    """Return by what share of F pairs and simplex differ at L*, or lie the wrong way round one per cent beside it."""
+    try:
+        found = threshold_depth(2 * half, jacobian_decay, head_decay)
+    except ValueError:  # the simplex is better at any depth
+        reject()
+
+    def gap(depth: float) -> float:
+        return _gap(FrobeniusModel(depth * factor, jacobian_decay, head_decay), half, found)
+
+    return max(abs(gap(found.depth)), gap(1.01 * found.depth), -gap(0.99 * found.depth))
+
+
+def _gap(model: FrobeniusModel, half: int, start: Threshold) -> float:
+    """Return by what share of F the nearest minimum of the pair family lies above the nearest simplex."""
+    options = {"xatol": 1e-7, "fatol": 1e-15, "maxiter": 400}
+    pairs = minimize(
+        lambda x: _pair_value(model, half, *np.exp(x)),
+        np.log([start.within, start.between]),
+        method="Nelder-Mead",
+        options=options,
+    )
+    simplex = minimize_scalar(
+        lambda x: _pair_value(model, half, np.exp(x), np.exp(x)), bracket=np.log(start.margin) + np.array([-0.01, 0.01])
+    )
+    return float((pairs.fun - simplex.fun) / simplex.fun)
+
+
+def _pair_value(model: FrobeniusModel, half: int, a: float, b: float) -> float:
+    """Return F of pairs with singular values a (C/2 of them) and b (C/2 - 1); the simplex has a = b."""
+    loss = np.log(1.0 + np.exp(-a) + (2 * half - 2) * np.exp(-(a + b) / 2))
+    return float(loss + 0.5 * (half * model.cost(a) + (half - 1) * model.cost(b)))
 
 
 def _value(model: FrobeniusModel, end_to_end: Array) -> float:
@@ -138,5 +190,38 @@ CLAIMS = (
         reason="a second difference of step m/1000: rounding over its square",
         slip={"shift": 1.0},
         mistake="L in place of L - 1",
+    ),
+    Claim(
+        statement="S10",
+        name="stability",
+        sentence="the simplex is a minimum over all variables if m (1 + 2(L+1)s) > C (2(L-1)s - 1), else a saddle",
+        cases=st.fixed_dictionaries(
+            {
+                "classes": st.integers(8, 11),
+                "depth": st.integers(1, 7),
+                "jacobian_decay": powers_of_ten(-1.5, -0.5),
+                "head_decay": powers_of_ten(-1, -0.5),
+            }
+        ),
+        departure=stability,
+        tolerance=1e-6,
+        reason="rounding of the eigenvalue and of m, where both are about zero",
+        slip={"power": 0.0},
+        mistake="without the factor C",
+        share=0.3,
+    ),
+    Claim(
+        statement="S10",
+        name="crossing",
+        sentence="at the threshold depth L* pairs and simplex have the same F; pairs are better beyond",
+        cases=st.fixed_dictionaries(
+            {"half": st.integers(2, 5), "jacobian_decay": powers_of_ten(-4, -1), "head_decay": powers_of_ten(-3, -1)}
+        ),
+        departure=crossing,
+        tolerance=1e-9,
+        reason="minima found by comparing values, to their rounding",
+        slip={"factor": 1.05},
+        mistake="L* five per cent deeper",
+        share=DESCENT_SHARE,
     ),
 )

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from ramodel.metrics import asymmetry_error, step_cv
 from ramodel.testing.claims.cases import (
+    DECAYS,
     DESCENT_SHARE,
     SIZES,
     critical_problem,
@@ -18,7 +19,15 @@ from ramodel.testing.claims.cases import (
 )
 from ramodel.testing.claims.claim import Claim
 from ramodel.testing.critical_points import critical_point, critical_point_numbers
-from ramodel.theory import FrobeniusModel, construct_critical_point, descent_path, equal_step_profile, rank_bound
+from ramodel.theory import (
+    FrobeniusModel,
+    LayerDecayModel,
+    biased_balance_error,
+    construct_critical_point,
+    descent_path,
+    equal_step_profile,
+    rank_bound,
+)
 
 __all__ = ["CLAIMS"]
 
@@ -42,6 +51,33 @@ def alignment(*, sign: float = 1.0, **numbers: Any) -> float:
         return float(np.linalg.norm(blocks))
     balance = max(relative(block + sign * block @ block, target) for block in blocks)
     return max(balance, float(np.max(asymmetry_error(blocks))))
+
+
+def layer_balance(*, one_for_all: bool = False, **numbers: Any) -> float:
+    """Return how far lam_l J_l (I + J_l) = lam_W W^T W is missed where a descent with a decay for each layer ends."""
+    problem, found = optimum("frobenius", **numbers)
+    decays = np.asarray(numbers["layer_decays"])
+    model = LayerDecayModel(np.full_like(decays, decays[0]) if one_for_all else decays, problem.head_decay)
+    if np.linalg.norm(found.head) < 1e-5:  # everything collapsed to zero
+        return float(np.linalg.norm(found.jacobians))
+    return max(model.balance_error(found.jacobians, found.head), float(np.max(asymmetry_error(found.jacobians))))
+
+
+def bias_balance(*, ignored: bool = False, **numbers: Any) -> float:
+    """Return how far the balance with biases is missed where a descent with biases ends."""
+    problem, found = optimum("frobenius", **numbers)
+    assert found.biases is not None
+    if np.linalg.norm(found.head) < 1e-5:  # everything collapsed to zero
+        return float(np.linalg.norm(found.jacobians))
+    balance = biased_balance_error(
+        found.jacobians,
+        found.head,
+        found.biases,
+        jacobian_decay=problem.jacobian_decay,
+        head_decay=problem.head_decay,
+        bias_decay=0.0 if ignored else numbers["bias_decay"],
+    )
+    return max(balance, float(np.max(asymmetry_error(found.jacobians))))
 
 
 def rank_excess(*, fewer: int = 0, **numbers: Any) -> float:
@@ -124,6 +160,36 @@ CLAIMS = (
         reason="descents stop at a relative gradient of 1e-10, which small J_l feel a thousandfold",
         slip={"sign": -1.0},
         mistake="J_l (I - J_l)",
+        share=DESCENT_SHARE,
+    ),
+    Claim(
+        statement="S1",
+        name="decays by layer",
+        sentence="where a descent with decays lam_l ends, J_l = J_l^T and lam_l J_l (I + J_l) = lam_W W^T W",
+        cases=descents(least_depth=2).flatmap(
+            lambda numbers: st.lists(DECAYS, min_size=numbers["depth"], max_size=numbers["depth"]).map(
+                lambda decays: numbers | {"layer_decays": decays}
+            )
+        ),
+        departure=layer_balance,
+        tolerance=1e-6,
+        reason="as S1 aligned",
+        slip={"one_for_all": True},
+        mistake="the first decay for all layers",
+        share=DESCENT_SHARE,
+    ),
+    Claim(
+        statement="S1",
+        name="biases",
+        sentence="where a descent with biases b_l ends, lam_J J_l (I + J_l) = lam_W W^T W - lam_b sum_(m>=l) b_m b_m^T",
+        cases=st.tuples(descents(), st.fixed_dictionaries({"bias_decay": DECAYS})).map(
+            lambda parts: parts[0] | parts[1]
+        ),
+        departure=bias_balance,
+        tolerance=1e-6,
+        reason="as S1 aligned",
+        slip={"ignored": True},
+        mistake="without the biases",
         share=DESCENT_SHARE,
     ),
     Claim(

@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from ramodel.problem import Problem
 from ramodel.testing.claims.cases import (
     DESCENT_SHARE,
+    descended,
     descents,
     gaussian,
     model_numbers,
@@ -16,9 +18,12 @@ from ramodel.testing.claims.cases import (
 )
 from ramodel.testing.claims.claim import Claim
 from ramodel.testing.strategies import haar_matrix, powers_of_ten, seeds
-from ramodel.theory import NuclearModel
+from ramodel.theory import NuclearModel, target_threshold
 
 __all__ = ["CLAIMS"]
+
+PRESENT = 1e-4
+"""Least singular value of a block that counts: descents leave 1e-8 or so of those that vanish."""
 
 HEADS = st.lists(powers_of_ten(-0.5, 0.5), min_size=1, max_size=3)
 """Singular values of the head in units of sqrt(rho), on both sides of the threshold 1."""
@@ -71,6 +76,37 @@ def hard_rank(*, depth: int, threshold: float = 1.0, **numbers: Any) -> float:
     predicted = (vectors * np.maximum(values - threshold, 0.0)) @ vectors.T
     largest = np.linalg.norm(found.jacobians - predicted, axis=(1, 2)).max()
     return float(largest) / (1.0 + float(np.linalg.norm(predicted)))
+
+
+def rank_drop(
+    *,
+    depth: int,
+    jacobian_decay: float,
+    head_decay: float,
+    targets: Sequence[float],
+    seed: int,
+    late: bool = True,
+) -> float:
+    """Return by how many the rank of any J_l where a descent ends misses the number of targets past the threshold.
+
+    Squared error and white inputs; targets are singular values of Y in units of the threshold.
+    """
+    model = NuclearModel(depth, jacobian_decay, head_decay)
+    width = len(targets) + 1
+    y = target_threshold(model) * np.asarray(targets)
+    whole = (haar_matrix(len(targets), seed) * y) @ haar_matrix(width, seed + 1)[: len(targets)]
+    problem = Problem(
+        model="nuclear",
+        loss="squared",
+        inputs=np.sqrt(width) * np.eye(width),
+        targets=np.sqrt(width) * whole.T,
+        depth=depth,
+        jacobian_decay=jacobian_decay,
+        head_decay=head_decay,
+    )
+    s = np.linalg.svd(descended(problem, seed).jacobians, compute_uv=False)
+    threshold = target_threshold(model) if late else model.threshold
+    return float(np.abs(np.sum(s > PRESENT, axis=1) - np.sum(y > threshold)).max())
 
 
 def factor_balance(*, exchanged: bool = False, **numbers: Any) -> float:
@@ -143,6 +179,20 @@ CLAIMS = (
         reason="as S6 hard rank",
         slip={"exchanged": True},
         mistake="B_l B_l^T = A'_l A'_l^T",
+        share=DESCENT_SHARE,
+    ),
+    Claim(
+        statement="S6",
+        name="rank drop",
+        sentence="white inputs, squared error: rank J_l = #{k : y_k > sqrt(rho) (1 + lam_W)} where a descent ends",
+        cases=model_numbers(
+            targets=st.lists(st.floats(0.85, 0.95) | st.floats(1.1, 2.0), min_size=1, max_size=3), seed=seeds
+        ).flatmap(lambda numbers: powers_of_ten(-1, 0).map(lambda decay: numbers | {"head_decay": decay})),
+        departure=rank_drop,
+        tolerance=0.5,
+        reason="a count",
+        slip={"late": False},
+        mistake="sqrt(rho) alone",
         share=DESCENT_SHARE,
     ),
 )
