@@ -49,8 +49,8 @@ STIFF = 1e-4
 curves with order one; Hessians of that size leave 1e-10 of their rounding over the decay."""
 
 CONSTRUCTED = 1e-13
-"""Relative, times the condition number of the loss gradient: gradient at critical points made by hand. Random inputs of a
-condition up to a hundred give it up to 500 rounding errors."""
+"""Relative, times the condition number of the loss gradient: gradient at critical points made by hand. Random inputs of
+a condition up to a hundred give it up to 500 rounding errors."""
 
 REDUCED = 1e-9
 """Relative, or absolute of order one: the reduced objective against that of its network or of another road; both stop
@@ -62,8 +62,9 @@ UNREDUCED_GRADIENT = 1e-8
 TWELVE_DECIMALS = 6e-13
 """Absolute: numbers that THEORY.md prints with twelve decimals."""
 
-CRITICAL = 1e-13
-"""Absolute: largest entry of the gradient at configurations (S10), whose terms are below one, at relative 1e-14."""
+CRITICAL = 1e-12
+"""Relative to its terms: gradient at configurations (S10), which descents to 1e-14 in the coordinates of the family
+leave at some hundred rounding errors of the entries of M."""
 
 SECOND_DIFFERENCES = 1e-6
 """Absolute: eigenvalues of a Hessian from fourth-order differences with step 2e-3 (rounding 1e-16 / step^2, times the

@@ -14,8 +14,10 @@ from ramodel.certified.enclosure import ball
 __all__ = ["Family", "FamilyObjective"]
 
 Family = Literal["simplex", "pair"]
-LOG_S = np.linspace(math.log(1e-8), math.log(20.0), 200)
-"""Where minima over ln s are looked for."""
+LEADING = np.linspace(math.log(1e-8), math.log(50.0), 240)
+FAINT = np.linspace(math.log(1e-14), math.log(20.0), 100)
+"""Where minima are looked for: ln s of the simplex or the pairs' first level, and of the second. The first needs the
+finer grid: what the second weighs falls exponentially with it."""
 
 APART = 1.0
 """ln s of the two levels of a pair differ by at least this at the start of its search: where they agree it is the
@@ -84,18 +86,19 @@ class FamilyObjective:
 
     def search(self, family: Family, depth: float) -> tuple[list[float], float]:
         """Find ln s of the lowest minimum of a family in float64, and F there; infinity where pairs are a simplex."""
-        with np.errstate(over="ignore"):  # e^-m is then 0, as it should be
+        with np.errstate(over="ignore", invalid="ignore"):  # e^-m is then 0, as it should be
             start = self._start(family, depth)
-            found = minimize(lambda y: float(self.value(family, list(map(float, y)), depth)), start, tol=1e-12)
+            # The logarithm, because tolerances are absolute and F can be tiny.
+            found = minimize(lambda y: math.log(self.value(family, list(map(float, y)), depth)), start, tol=1e-12)
         place = [float(y) for y in found.x]
         merged = len(place) == 2 and place[0] - place[1] < MERGED
-        return place, math.inf if merged else float(found.fun)
+        return place, math.inf if merged else math.exp(float(found.fun))
 
     def _start(self, family: Family, depth: float) -> list[float]:
         """Return the lowest point of a grid in ln s."""
         if family == "simplex":
-            return [LOG_S[np.argmin(self.value(family, [LOG_S], depth))]]
-        odd, even = np.meshgrid(LOG_S[::3], LOG_S[::3], indexing="ij")
+            return [float(LEADING[np.argmin(self.value(family, [LEADING], depth))])]
+        odd, even = np.meshgrid(LEADING, FAINT, indexing="ij")
         grid = np.where(even < odd - APART, self.value(family, [odd, even], depth), np.inf)
         lowest = np.unravel_index(np.argmin(grid), grid.shape)
         return [float(odd[lowest]), float(even[lowest])]

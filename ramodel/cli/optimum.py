@@ -33,8 +33,9 @@ class Optimum(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
         "ramodel optimum --model frobenius --classes 10 --depth 4 --jacobian-decay 1e-3 --head-decay 1e-3"
     )
 
-    model: Literal["frobenius", "nuclear"] = "frobenius"
-    """What a block costs: `frobenius` is one decayed matrix, `nuclear` two decayed factors."""
+    model: Literal["frobenius", "nuclear", "kinetic"] = "frobenius"
+    """What a block costs: `frobenius` one decayed matrix, `nuclear` two decayed factors, `kinetic` how far it moves its
+    inputs."""
 
     classes: int
     """Number of classes C, at least 2. Beyond about 16 the free search takes minutes: name a family."""
@@ -62,11 +63,13 @@ class Optimum(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def run(self) -> int:
         """Search and print."""
-        from ramodel.theory import FrobeniusModel, NuclearModel
+        from ramodel.checks import integer
+        from ramodel.theory import MODELS
         from ramodel.theory.configurations import simplex, simplex_stability
 
-        kind = FrobeniusModel if self.model == "frobenius" else NuclearModel
-        model = kind(self.depth, self.jacobian_decay, self.head_decay)
+        # Orthonormal inputs have second moments I/C, in which the kinetic model measures its steps.
+        share = 1.0 / integer("classes", self.classes, minimum=2) if self.model == "kinetic" else 1.0
+        model = MODELS[self.model](self.depth, self.jacobian_decay * share, self.head_decay)
         reference = simplex(self.classes, model)
         stable = simplex_stability(self.classes, model).stable
         best = self._search(model)
@@ -88,7 +91,7 @@ class Optimum(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
             "simplex": f"{reference.value:.12g}, {'a strict local minimum' if stable else 'a saddle'}",
             "difference": f"{best.value - reference.value:+.4g} from the simplex",
             "effective rank": f"{best.effective_rank} of at most {self.classes - 1}",
-            "residual": f"{best.residual:.0e}, largest entry of the gradient",
+            "residual": f"{best.residual:.0e}, gradient relative to its terms",
         }
         rows = [(f"{level.s:.12g}", str(level.multiplicity)) for level in best.levels]
         show(

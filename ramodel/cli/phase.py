@@ -33,7 +33,8 @@ class Phase(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
 
     EXAMPLE: ClassVar[str] = "ramodel phase --classes 6 --quick --out fig"
-    AFTER_INTERRUPT: ClassVar[str] = "Nothing was written; --quick computes a coarse grid."
+    AFTER_INTERRUPT: ClassVar[str] = "No file is half written; --quick computes a coarse grid."
+    AXES: ClassVar[tuple[str, str]] = ("depths", "decays")
 
     classes: int
     """Number of classes C, at least 2."""
@@ -105,7 +106,8 @@ class Phase(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
             except (OSError, ValueError):  # damaged: made anew below
                 stored = xr.Dataset()
             same = {key: stored.attrs.get(key) for key in origin} == origin
-            if same and np.array_equal(stored["depth"], depths) and np.array_equal(stored["decay"], decays):
+            axes = {"classes": [self.classes], "depth": depths, "decay": decays}
+            if same and all(name in stored and np.array_equal(stored[name], axis) for name, axis in axes.items()):
                 return stored
         dataset = phase_dataset(
             [self.classes],
@@ -127,7 +129,7 @@ class Phase(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
         low, high = (positive(f"{name}[{place}]", end) for place, end in enumerate(getattr(self, name)))
         if low >= high:
             raise ValueError(f"{name} is {low:g} {high:g}; the second must be greater than the first.")
-        return np.geomspace(low, high, integer("grid", count, minimum=2))
+        return np.geomspace(low, high, integer(f"grid[{list(self.AXES).index(name)}]", count, minimum=2))
 
 
 def _table(dataset: "xr.Dataset") -> Any:

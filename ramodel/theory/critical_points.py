@@ -142,7 +142,7 @@ class CriticalPoint:
         Raises
         ------
         TypeError, ValueError
-            As `loss_gradient`; ValueError also for decays by layer: see `variant`.
+            As `loss_gradient`; TypeError also for decays by layer: see `variant`.
 
         Examples
         --------
@@ -152,7 +152,7 @@ class CriticalPoint:
                [ 0.      ]])
         """
         if isinstance(self.model, LayerDecayModel):
-            raise ValueError("model has decays by layer, which a Problem does not take; use variant(inputs).")
+            raise TypeError("model has decays by layer, which a Problem does not take; use variant(inputs).")
         return self._squared_loss(inputs, self.model.jacobian_decay)
 
     def variant(self, inputs: ArrayLike) -> ProblemVariant:

@@ -1,8 +1,11 @@
 """`ramodel optimum`: the JSON, the table, the families, bad input."""
 
+import numpy as np
 import pytest
 
-from tests.tolerances import TWELVE_DECIMALS
+from ramodel.problem import Problem
+from ramodel.simulate import minimise
+from tests.tolerances import OPTIMISER, TWELVE_DECIMALS
 
 KEYS = ["value", "levels", "family", "simplex_value", "simplex_stable", "effective_rank"]
 
@@ -40,6 +43,21 @@ def test_nuclear_model(ramodel):
     assert found["effective_rank"] == sum(level["multiplicity"] for level in found["levels"])  # rank is hard (S6)
 
 
+def test_kinetic_model_is_that_of_the_optimiser(ramodel):
+    options = {"model": "kinetic", "classes": "6", "depth": "4", "jacobian-decay": "0.05", "head-decay": "0.02"}
+    problem = Problem(
+        model="kinetic",
+        loss="cross-entropy",
+        inputs=np.eye(6),
+        targets=np.arange(6),
+        depth=4,
+        jacobian_decay=0.05,
+        head_decay=0.02,
+    )
+    found = ramodel(*words(**options), "--json").json()
+    assert found["value"] == pytest.approx(minimise(problem, progress=False).objective, rel=OPTIMISER)
+
+
 def test_table(ramodel):
     outcome = ramodel(*words())
     assert (outcome.code, outcome.err) == (0, "")
@@ -57,7 +75,7 @@ def test_table(ramodel):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"classes": "1"}, "--classes is 1; it must be at least 2."),
+        ({"classes": "1"}, "--classes is 1; it must be at least 2. Maps are stored as dense matrices."),
         ({"classes": "5", "family": "pair"}, "--classes is 5; it must be even, so that classes can be paired."),
         ({"depth": "0"}, "--depth is 0.0; it must be greater than zero."),
         ({"head-decay": "nan"}, "--head-decay is nan; it must be finite."),

@@ -1,9 +1,10 @@
 """`ramodel phase`: numbers and pictures, made once, and bad input."""
 
 import pytest
+import xarray as xr
 
 from ramodel.experiments.demonstrations import s10_phase
-from ramodel.netcdf import read_tree
+from ramodel.netcdf import read_tree, write_tree
 
 SMALL = ["--depths", "4", "16", "--decays", "0.001", "0.1", "--grid", "2", "2", "--starts", "1"]
 
@@ -49,6 +50,16 @@ def test_stored_numbers_are_drawn_again_and_damaged_ones_made_anew(phase, tmp_pa
     assert len(other["value"]) == 2
 
 
+def test_numbers_of_other_classes_or_without_axes_are_not_drawn(phase, tmp_path):
+    phase("--classes", "3")
+    (tmp_path / "phase_3.nc").rename(tmp_path / "phase_4.nc")
+    assert "Effective rank, C = 4" in phase("--classes", "4").out
+    stored = read_tree(tmp_path / "phase_4.nc").to_dataset()
+    assert stored["classes"].values.tolist() == [4]
+    write_tree(tmp_path / "phase_4.nc", xr.Dataset(attrs=stored.attrs))
+    assert "Effective rank, C = 4" in phase("--classes", "4").out
+
+
 def test_many_classes_have_boundaries_only(phase):
     found = phase("--classes", "41", "--json").json()
     assert found["effective_rank"] == [[None, None], [None, None]]
@@ -63,7 +74,7 @@ def test_many_classes_have_boundaries_only(phase):
         (["--classes", "1"], "--classes is 1; it must be at least 2."),
         (["--depths", "4", "2"], "--depths is 4 2; the second must be greater than the first."),
         (["--decays", "0", "2"], "--decays value 1 is 0.0; it must be greater than zero."),
-        (["--grid", "1", "2"], "--grid is 1; it must be at least 2."),
+        (["--grid", "1", "2"], "--grid value 1 is 1; it must be at least 2."),
         (["--starts", "0"], "--starts is 0; it must be at least 1."),
     ],
 )

@@ -83,7 +83,7 @@ def test_decays_by_layer():
     residual = samples(point, 4) @ point.end_to_end.T - variant.problem.targets
     assert loss == pytest.approx(np.square(residual).sum() / (2 * len(residual)), rel=DENSE_FLOAT64)
     assert point.model.balance_error(point.jacobians, point.head) < DENSE_FLOAT64
-    with pytest.raises(ValueError, match=r"use variant\(inputs\)"):
+    with pytest.raises(TypeError, match=r"use variant\(inputs\)"):
         point.problem(samples(point, 4))
 
 

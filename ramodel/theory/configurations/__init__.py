@@ -3,7 +3,7 @@
 Orthonormal class inputs, mean cross-entropy, and a model without embedding. Families of configurations, their values
 and levels; the simplex's stability; the depth from which pairs are better; a free search over all maps; all of it over
 a grid of depths and decays. Critical points, values and the stability rule are exact. Optimality is searched, never
-proved.
+proved. For a `KineticModel` give lam_J / C: orthonormal inputs have second moments I/C, where it counts on I.
 """
 
 from ramodel.theory.configurations.configuration import Configuration, Level

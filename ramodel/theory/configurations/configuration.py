@@ -13,6 +13,10 @@ from ramodel.theory.optimum.spectral import REDUCIBLE
 
 __all__ = ["Configuration", "Level", "class_objective", "describe"]
 
+MAX_CLASSES = 2000
+LEAST_DECAY = 1e-30
+"""Smallest decay at which families and search were tried."""
+
 RANK_SHARE = 0.1
 """Singular values above this share of the largest count for the effective rank."""
 
@@ -54,7 +58,7 @@ class Configuration:
     jacobian_singular_values : array [C]
         s_k of every Residual Jacobian, descending.
     residual
-        Largest entry of the gradient of F over all matrices: 0 at a critical point.
+        Norm of the gradient of F over all matrices, relative to its terms: 0 at a critical point.
     """
 
     family: str
@@ -86,7 +90,7 @@ def describe(family: str, model: ResidualModel, end_to_end: Array) -> Configurat
         value=float(found.value[0]),
         end_to_end=end_to_end,
         jacobian_singular_values=np.asarray(model.jacobian_singular_value(np.linalg.svd(end_to_end, compute_uv=False))),
-        residual=float(np.abs(found.gradient).max()),
+        residual=float(found.relative_gradient()[0]),
     )
 
 
@@ -96,9 +100,10 @@ def class_objective(classes: int, model: ResidualModel, *, points: int = 1) -> M
     Raises
     ------
     TypeError, ValueError
-        If `classes` is not a whole number of at least 2, or `model` is not one whose cost is known, without embedding.
+        If `classes` is not a whole number from 2 to 2000, or `model` is not one whose cost is known, without embedding
+        and with decays of at least 1e-30.
     """
-    count = integer("classes", classes, minimum=2)
+    count = integer("classes", classes, minimum=2, maximum=MAX_CLASSES, hint="Maps are stored as dense matrices.")
     if not isinstance(model, REDUCIBLE):
         names = ", ".join(kind.__name__ for kind in REDUCIBLE)
         raise TypeError(f"model is {model!r}; it must be one of {names}, whose cost is known (S3, S6, S7).")
@@ -107,4 +112,7 @@ def class_objective(classes: int, model: ResidualModel, *, points: int = 1) -> M
             f"embedding_decay is {model.embedding_decay}; here the inputs are orthonormal and nothing embeds them: "
             "leave it out."
         )
+    for name in ("jacobian_decay", "head_decay"):
+        if getattr(model, name) < LEAST_DECAY:
+            raise ValueError(f"{name} is {getattr(model, name)}; here it must be at least {LEAST_DECAY:g}.")
     return MapObjective(CrossEntropyLoss(None, np.arange(count), count), SpectralPenalty.of([model] * points))

@@ -95,7 +95,7 @@ def threshold_depth(classes: int, jacobian_decay: float, head_decay: float) -> T
     else:
         raise ValueError(
             f"classes is {classes}; with decays {jacobian_decay:g} and {head_decay:g} pairs are not better than the "
-            f"simplex at any depth up to {DEPTHS[-1]:g}: there is no threshold."
+            f"simplex at any depth up to {DEPTHS[-1]:g}: no threshold was found."
         )
 
     def gain(at: float) -> float:

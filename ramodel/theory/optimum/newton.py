@@ -19,6 +19,7 @@ ACCEPT = 1e-4  # least share of the predicted decrease, Conn, Gould & Toint, Tru
 POOR, GOOD = 0.25, 0.75  # shares at which the model is trusted less far and further out
 FIRST_RADIUS = 0.5  # relative to the point
 REJECTIONS = 8  # rejected steps in a row after which a point has come to an end: the radius has shrunk 4^-8 fold
+VANISHED = 1e-40  # of the first scale: where the terms of the gradient fall below this, the point goes to zero
 VALUE_NOISE = 8 * np.finfo(np.float64).eps  # relative rounding of a value
 MAX_PRODUCTS = 500  # Hessian products for one step
 COMPACT = 0.5  # rows that are done are dropped once this share is left
@@ -66,7 +67,8 @@ def descend(
     rows = np.arange(len(point))
     state = objective.evaluate(point)
     radius = FIRST_RADIUS * np.maximum(np.linalg.norm(point, axis=1), 1.0) * _stretch(objective, state)
-    norm = state.relative_gradient()
+    least_scale = VANISHED * state.scale
+    norm = state.relative_gradient(least_scale)
     rejections = np.zeros(len(point), dtype=int)
     iteration = products = 0
     while True:
@@ -77,6 +79,7 @@ def descend(
             left = np.flatnonzero(~done)
             rows, point, state, norm = rows[left], point[left], state.rows(left), norm[left]
             radius, rejections, objective = radius[left], rejections[left], objective.rows(left)
+            least_scale = least_scale[left]
         if len(rows) == 0:
             return Descent(final_point, final_value, final_norm, iteration, products)
         iteration += 1
@@ -86,7 +89,7 @@ def descend(
         found = objective.evaluate(moved)
         actual = state.value - found.value
         noise = 10.0 * VALUE_NOISE * np.abs(state.value)
-        new_norm = found.relative_gradient()
+        new_norm = found.relative_gradient(least_scale)
         # Once the predicted decrease drowns in rounding, a smaller gradient is what tells a good step.
         drowned = (predicted <= noise) & (actual >= -noise)
         accepted = np.where(drowned, new_norm < norm, (actual >= ACCEPT * predicted) & (predicted > 0.0))

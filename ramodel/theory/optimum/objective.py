@@ -16,10 +16,6 @@ Kept = tuple[Any, ...]
 """Arrays whose first axis is the point, in tuples that may be nested."""
 
 
-ZERO_SCALE = 1e-14
-"""Where the scale of the gradient is not above this all its terms vanish."""
-
-
 @dataclass(frozen=True, eq=False)
 class Evaluation:
     """An objective at B points.
@@ -41,10 +37,11 @@ class Evaluation:
     scale: Array
     kept: Kept
 
-    def relative_gradient(self) -> Array:
-        """``||gradient|| / scale``; ``||gradient||`` itself where the scale vanishes, as at a zero optimum."""
+    def relative_gradient(self, least_scale: Array | float = 0.0) -> Array:
+        """``||gradient|| / scale`` with scales of at least `least_scale`; ``||gradient||`` where all terms are zero."""
         norm = np.linalg.norm(self.gradient, axis=1)
-        relative: Array = norm / np.where(self.scale > ZERO_SCALE, self.scale, 1.0)
+        scale = np.maximum(self.scale, least_scale)
+        relative: Array = norm / np.where(scale > 0.0, scale, 1.0)
         return relative
 
     def rows(self, index: Index) -> "Evaluation":

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ramodel.certified import CertifiedConfigurations
 from ramodel.theory import FrobeniusModel, KineticModel, NuclearModel, PlainModel
 from ramodel.theory.configurations import (
     Configuration,
@@ -21,7 +22,7 @@ from ramodel.theory.configurations.configuration import describe
 from ramodel.theory.configurations.search import partitions
 from tests.reference import configurations as reference
 from tests.strategies import powers_of_ten
-from tests.tolerances import CRITICAL, FINITE_DIFFERENCE, PRINTED, REDUCED, TWELVE_DECIMALS
+from tests.tolerances import CRITICAL, FINITE_DIFFERENCE, MINIMISER, PRINTED, REDUCED, TWELVE_DECIMALS
 
 # THEORY.md: C, L, lam, best circulant F, its levels.
 TABLE = [
@@ -162,3 +163,18 @@ def test_bad_input(call, sentence):
 def test_models_without_a_known_cost_are_refused(model):
     with pytest.raises(TypeError, match="it must be one of FrobeniusModel"):
         circulant(4, model)
+
+
+@pytest.mark.parametrize("decay", [1e-6, 1e-13, 1e-20, 1e-30])
+def test_small_decays_against_proven_values(decay):
+    """Where all terms of the gradient are tiny, they must still cancel."""
+    found = pair(6, FrobeniusModel(8, decay, decay))
+    proven = CertifiedConfigurations(classes=6, jacobian_decay=decay, head_decay=decay).configuration(8, "pair")
+    assert found.value == pytest.approx(float(proven.value), rel=MINIMISER)
+    assert [level.s for level in found.levels] == pytest.approx([float(s) for s, _ in proven.levels], rel=MINIMISER)
+    assert found.residual <= CRITICAL
+
+
+def test_decays_out_of_range():
+    with pytest.raises(ValueError, match=r"head_decay is 1e-60; here it must be at least 1e-30"):
+        pair(6, FrobeniusModel(8, 1.0, 1e-60))

@@ -11,7 +11,7 @@ from ramodel.theory.optimum import minimise_spectral, solve
 from ramodel.theory.optimum.reduction import Reduction, model_of
 from tests.reference import optimum as reference
 from tests.strategies import problems
-from tests.tolerances import OPTIMISER, PRINTED, REDUCED, UNREDUCED_GRADIENT
+from tests.tolerances import MINIMISER, OPTIMISER, PRINTED, REDUCED, UNREDUCED_GRADIENT
 
 MODELS = ("frobenius", "nuclear", "kinetic")
 LOSSES = ("squared", "cross-entropy", "logistic")
@@ -324,3 +324,24 @@ def test_models_are_those_of_the_problem():
         model = model_of(problem_of(model=name, embedding_decay=0.5))
         assert type(model).__name__.lower().startswith(name)
         assert (model.depth, model.embedding_decay) == (4, 0.5)
+
+
+@pytest.mark.parametrize("scale", [1e-5, 1e-10, 1e-18])
+def test_the_unit_of_the_inputs_does_not_matter(scale):
+    """Inputs in other units, with the head's decay in theirs, are the same problem."""
+
+    def problem(unit):
+        inputs = unit * np.random.default_rng(0).standard_normal((20, 5))
+        return Problem(
+            model="frobenius",
+            loss="cross-entropy",
+            inputs=inputs,
+            targets=np.arange(20) % 3,
+            depth=4,
+            jacobian_decay=0.1,
+            head_decay=0.1 * unit**2,
+        )
+
+    found = solve(problem(scale), starts=4, progress=False)
+    assert found.converged
+    assert found.objective == pytest.approx(solve(problem(1.0), starts=4, progress=False).objective, rel=MINIMISER)
