@@ -85,7 +85,7 @@ def test_pairs_win_beyond_the_threshold_and_lose_before():
         ((2, 0.01, 0.01), "classes is 2; it must be at least 4"),
         ((6, 0.0, 0.01), "jacobian_decay is 0.0; it must be greater than zero"),
         ((6, 0.01, -1.0), "head_decay is -1.0; it must be greater than zero"),
-        ((6, 1e4, 1e4), "there is no threshold"),
+        ((6, 1e4, 1e4), "no threshold was found"),
     ],
 )
 def test_bad_input(arguments, sentence):
