@@ -24,7 +24,7 @@ COMMANDS = {
     "simulate": "minimise a random problem without the closed forms, then compare with them",
     "train": "train one residual network and save it",
     "measure": "singular values and RA1-RA4 of a saved network",
-    "figures": "draw the figures from a run of `reproduce`",
+    "figures": "draw figures of the theory, and of a run of `reproduce`",
     "prove": "prove statements by machine",
     "test-claims": "try the statements on made-up cases and look for counterexamples",
     "statements": "list the statements S1-S19 and RA1-RA4, what they claim and what backs them",
