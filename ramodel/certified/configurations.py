@@ -7,14 +7,21 @@ the cost are explicit: ``m = sqrt(rho s (1+s)) (1+s)^L``, ``c = lam_J (s + (L+1)
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import partial
 from typing import Any, get_args
 
 import numpy as np
 from scipy.optimize import brentq
 
-from ramodel.certified.enclosure import DEFAULT_DIGITS, Enclosure, Number, ball, balls_to, checked_digits, exact
+from ramodel.certified.enclosure import (
+    DEFAULT_DIGITS,
+    Enclosure,
+    Number,
+    ball,
+    balls_to,
+    checked_digits,
+    exact_positive,
+)
 from ramodel.certified.families import Family, FamilyObjective
 from ramodel.certified.jets import gradient
 from ramodel.certified.newton import enclose_root
@@ -100,8 +107,7 @@ class CertifiedConfigurations:
         object.__setattr__(self, "classes", integer("classes", self.classes, minimum=2))
         checked_digits(self.digits)
         for name in ("jacobian_decay", "head_decay"):
-            if exact(name, getattr(self, name)) <= 0:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be greater than zero.")
+            exact_positive(name, getattr(self, name))
 
     def configuration(self, depth: Number, family: Family = "simplex") -> Configuration:
         """Enclose the best stationary point found of a family at a real depth (S10; own).
@@ -114,7 +120,7 @@ class CertifiedConfigurations:
             If nothing could be proven.
         """
         self._check_family(family)
-        L = _checked_depth(depth)
+        L = exact_positive("depth", depth)
         guess, _ = self._families.search(family, float(L))
         minimum = False
 
@@ -200,7 +206,7 @@ class CertifiedConfigurations:
             If nothing could be proven.
         """
         self._check_stability()
-        L = _checked_depth(depth)
+        L = exact_positive("depth", depth)
         guess, _ = self._families.search("simplex", float(L))
 
         def compute() -> list[Any]:
@@ -247,7 +253,7 @@ class CertifiedConfigurations:
 
     @property
     def _families(self) -> FamilyObjective:
-        decays = (exact(name, getattr(self, name)) for name in ("jacobian_decay", "head_decay"))
+        decays = (exact_positive(name, getattr(self, name)) for name in ("jacobian_decay", "head_decay"))
         return FamilyObjective(self.classes, *decays)
 
     def _check_family(self, family: str) -> None:
@@ -258,13 +264,6 @@ class CertifiedConfigurations:
     def _check_stability(self) -> None:
         if self.classes < 4:
             raise ValueError(f"classes is {self.classes}; the stability rule is for at least 4.")
-
-
-def _checked_depth(depth: Number) -> Fraction:
-    value = exact("depth", depth)
-    if value <= 0:
-        raise ValueError(f"depth is {depth}; it must be greater than zero.")
-    return value
 
 
 def _crossing(difference: Callable[[float], float], what: str) -> float:

@@ -12,7 +12,7 @@ from flint import arb, ctx, fmpq
 
 from ramodel.checks import integer
 
-__all__ = ["DEFAULT_DIGITS", "Enclosure", "Number", "ball", "balls_to", "checked_digits", "exact"]
+__all__ = ["DEFAULT_DIGITS", "Enclosure", "Number", "ball", "balls_to", "checked_digits", "exact", "exact_positive"]
 
 Number = int | float | np.integer[Any] | Fraction | Decimal
 """What is taken as an exact number: a float (also NumPy's float64) stands for its binary value, a Decimal for its
@@ -106,6 +106,14 @@ def exact(name: str, value: Number) -> Fraction:
         return Fraction(value)
     except (ValueError, OverflowError):
         raise ValueError(f"{name} is {value}; it must be finite.") from None
+
+
+def exact_positive(name: str, value: Number) -> Fraction:
+    """Return `value` as a fraction greater than zero; raise as `exact` does, or ValueError if it is not."""
+    number = exact(name, value)
+    if number <= 0:
+        raise ValueError(f"{name} is {value}; it must be greater than zero.")
+    return number
 
 
 def checked_digits(digits: int) -> int:

@@ -6,7 +6,16 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal, get_args
 
-from ramodel.certified.enclosure import DEFAULT_DIGITS, Enclosure, Number, ball, balls_to, checked_digits, exact
+from ramodel.certified.enclosure import (
+    DEFAULT_DIGITS,
+    Enclosure,
+    Number,
+    ball,
+    balls_to,
+    checked_digits,
+    exact,
+    exact_positive,
+)
 from ramodel.certified.newton import enclose_root
 from ramodel.checks import one_of
 
@@ -58,9 +67,8 @@ class CertifiedModel:
         one_of("kind", self.kind, get_args(Kind))
         checked_digits(self.digits)
         for name in ("depth", "jacobian_decay", "head_decay", "embedding_decay"):
-            value = getattr(self, name)
-            if (value is not None or name != "embedding_decay") and exact(name, value) <= 0:
-                raise ValueError(f"{name} is {value}; it must be greater than zero.")
+            if name != "embedding_decay" or self.embedding_decay is not None:
+                exact_positive(name, getattr(self, name))
 
     def jacobian_singular_value(self, m: Number) -> Enclosure:
         """Enclose s of every Residual Jacobian, from m of the end-to-end map (S2, S6, S18; own).

@@ -70,9 +70,10 @@ class Phase(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
         from ramodel.report.style import save, style
 
         integer("classes", self.classes, minimum=2)
-        folder = writable_folder("out", self.out)
-        stem = folder / f"phase_{self.classes}"
-        dataset = self._numbers(stem.with_suffix(".nc"))
+        rows, columns = (5, 4) if self.quick else self.grid
+        axes = self._axis("depths", rows), self._axis("decays", columns)  # refused before a folder is made
+        stem = writable_folder("out", self.out) / f"phase_{self.classes}"
+        dataset = self._numbers(stem.with_suffix(".nc"), *axes)
         with style():
             figure = draw_phase(dataset)
             figure.suptitle("S10: rank of the best configuration")
@@ -86,39 +87,26 @@ class Phase(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
         say("\n".join(map(str, files)))
         return 0
 
-    def _numbers(self, path: Path) -> "xr.Dataset":
+    def _numbers(self, path: Path, depths: Any, decays: Any) -> "xr.Dataset":
         """Return the stored numbers where they were made with the same options, else compute and store them."""
-        import numpy as np
-        import xarray as xr
-
         from ramodel import __version__
-        from ramodel.experiments.demonstrations.s10_phase import phase_dataset
-        from ramodel.experiments.store import write_measurements
-        from ramodel.netcdf import read_tree
+        from ramodel.experiments.demonstrations import s10_phase
+        from ramodel.experiments.store import computed_once
 
-        rows, columns = (5, 4) if self.quick else self.grid
         starts = 1 if self.quick else self.starts
-        depths, decays = self._axis("depths", rows), self._axis("decays", columns)
-        origin = {"ramodel": __version__, "starts": starts, "seed": self.seed}
-        if path.is_file():
-            try:
-                stored = read_tree(path).to_dataset()
-            except (OSError, ValueError):  # damaged: made anew below
-                stored = xr.Dataset()
-            same = {key: stored.attrs.get(key) for key in origin} == origin
-            axes = {"classes": [self.classes], "depth": depths, "decay": decays}
-            if same and all(name in stored and np.array_equal(stored[name], axis) for name, axis in axes.items()):
-                return stored
-        dataset = phase_dataset(
-            [self.classes],
-            depths,
-            decays,
-            curve_points=_CURVE_POINTS * (columns - 1) + 1,
-            starts=starts,
-            seed=self.seed,
-        ).assign_attrs(origin)
-        write_measurements(path, dataset)
-        return dataset
+        return computed_once(
+            path,
+            lambda: s10_phase.phase_dataset(
+                [self.classes],
+                depths,
+                decays,
+                curve_points=_CURVE_POINTS * (len(decays) - 1) + 1,
+                starts=starts,
+                seed=self.seed,
+            ),
+            origin={"ramodel": __version__, "starts": starts, "seed": self.seed},
+            axes={"classes": [self.classes], "depth": depths, "decay": decays},
+        )
 
     def _axis(self, name: str, count: int) -> Any:
         """Return `count` values between the ends of `name`, by equal factors."""

@@ -2,15 +2,17 @@
 
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import xarray as xr
+from numpy.typing import ArrayLike
 
 from ramodel.netcdf import read_tree, write_tree
 
-__all__ = ["CellStore", "write_atomically", "write_measurements"]
+__all__ = ["CellStore", "computed_once", "write_atomically", "write_measurements"]
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
@@ -31,6 +33,35 @@ def write_measurements(path: Path, root: xr.Dataset, groups: Mapping[str, xr.Dat
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def computed_once(
+    path: Path,
+    compute: Callable[[], xr.Dataset],
+    *,
+    origin: Mapping[str, str | int],
+    axes: Mapping[str, ArrayLike] | None = None,
+) -> xr.Dataset:
+    """Return the dataset in `path` if it was made as asked for; else compute it, store it whole, and return it.
+
+    Parameters
+    ----------
+    path
+        A netCDF file; a damaged one is made anew. Its folder is made where it is missing.
+    compute
+        Makes the dataset.
+    origin
+        Attributes that tell how it was made; they are added to what is computed.
+    axes
+        Variables whose values it must have.
+    """
+    stored = _read(path)
+    if stored is not None and _is_made_by(stored, origin, axes or {}):
+        return stored
+    dataset = compute().assign_attrs(origin)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_measurements(path, dataset)
+    return dataset
 
 
 class CellStore:
@@ -57,13 +88,7 @@ class CellStore:
 
     def read(self, name: str) -> xr.Dataset | None:
         """Return the result of cell `name`; None where there is none or its file is damaged."""
-        path = self.folder / f"{name}.nc"
-        if not path.exists():
-            return None
-        try:
-            return read_tree(path).to_dataset()
-        except (OSError, ValueError, KeyError, RuntimeError):
-            return None
+        return _read(self.folder / f"{name}.nc")
 
     def failure(self, name: str) -> str | None:
         """Return the stored error of cell `name`, or None."""
@@ -86,3 +111,18 @@ class CellStore:
 
 def _temporary(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.part")
+
+
+def _read(path: Path) -> xr.Dataset | None:
+    """Return the dataset of a file; None where there is no file or it is damaged."""
+    if not path.exists():
+        return None
+    try:
+        return read_tree(path).to_dataset()
+    except (OSError, ValueError, KeyError, RuntimeError):
+        return None
+
+
+def _is_made_by(stored: xr.Dataset, origin: Mapping[str, str | int], axes: Mapping[str, ArrayLike]) -> bool:
+    same = {key: stored.attrs.get(key) for key in origin} == dict(origin)
+    return same and all(name in stored and np.array_equal(stored[name], axis) for name, axis in axes.items())

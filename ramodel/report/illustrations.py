@@ -21,8 +21,7 @@ from ramodel.experiments.demonstrations import (
     s13_stochastic_depth,
     s15_path,
 )
-from ramodel.experiments.store import write_measurements
-from ramodel.netcdf import read_tree
+from ramodel.experiments.store import computed_once
 from ramodel.progress import progress_bar
 from ramodel.report.configurations import draw_configurations
 from ramodel.report.descent import draw_descent
@@ -243,16 +242,8 @@ def illustrations_markdown() -> str:
 
 def _numbers(illustration: Illustration, folder: Path, *, quick: bool) -> xr.Dataset:
     """Return the stored numbers, or compute and store them."""
-    path = folder / f"{illustration.name}.nc"
-    origin = {"ramodel": version("ramodel"), "quick": int(quick)}
-    if path.is_file():
-        try:
-            stored = read_tree(path).to_dataset()
-        except (OSError, ValueError):  # damaged: made anew below
-            stored = xr.Dataset()
-        if {key: stored.attrs.get(key) for key in origin} == origin:
-            return stored
-    dataset = illustration.compute(quick=quick, progress=False).assign_attrs(origin)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_measurements(path, dataset)
-    return dataset
+    return computed_once(
+        folder / f"{illustration.name}.nc",
+        lambda: illustration.compute(quick=quick, progress=False),
+        origin={"ramodel": version("ramodel"), "quick": int(quick)},
+    )

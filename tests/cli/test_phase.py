@@ -81,3 +81,9 @@ def test_many_classes_have_boundaries_only(phase):
 def test_bad_input(ramodel, tmp_path, options, sentence):
     words = ["phase", "--classes", "4", "--out", str(tmp_path), *options]
     assert ramodel(*words) == (2, "", f"ramodel phase: {sentence}\n")
+
+
+def test_a_range_that_is_refused_leaves_no_folder(ramodel, tmp_path):
+    outcome = ramodel("phase", "--classes", "4", "--depths", "8", "2", "--out", str(tmp_path / "new"))
+    assert outcome == (2, "", "ramodel phase: --depths is 8 2; the second must be greater than the first.\n")
+    assert list(tmp_path.iterdir()) == []
