@@ -14,7 +14,7 @@ from ramodel.spectra.blocks import Skip
 from ramodel.spectra.class_means import class_means
 from ramodel.spectra.jacobian import block_jacobians
 from ramodel.spectra.trajectory import exact_autograd, follow
-from ramodel.spectra.triplets import Triplets, singular_triplets
+from ramodel.spectra.solver.triplets import Triplets, singular_triplets
 
 __all__ = ["measure"]
 

@@ -1,0 +1,1 @@
+"""From products with Jacobians to their top singular triplets."""
