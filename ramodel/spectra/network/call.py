@@ -1,15 +1,20 @@
 """One block of a network with all that it was called with: a function of its state."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from torch import Tensor, nn
 
-__all__ = ["BlockCall", "TakenSkip"]
+from ramodel.spectra.network.evaluation import evaluating, run
+
+__all__ = ["BlockCall", "Place", "TakenSkip", "first_tensor"]
 
 TakenSkip = Literal["inside", "branch", "masked", "none"]
 """Where the skip is; what J is then: D(block) - I, D(module), D(block) - diag(1[output > 0]), D(module)."""
+
+Place = int | str | tuple[int | str, int]
+"""Where an argument stands: its position or keyword; with the index inside, where it is part of a tuple."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,6 +23,15 @@ class BlockCall:
 
     ``call(state)`` gives the block's output at other states, everything else as it was. The module itself is never
     changed: its weights are replaced for the time of a call.
+
+    Examples
+    --------
+    >>> import torch
+    >>> layer = nn.Linear(2, 2, bias=False)
+    >>> state = torch.tensor([[1.0, 2.0], [0.0, 1.0]])
+    >>> call = BlockCall("layer", layer, "none", state, layer(state).detach(), {"weight": torch.eye(2)}, (None,))
+    >>> call(torch.tensor([[3.0, 4.0]]), samples=torch.tensor([1]))
+    tensor([[3., 4.]])
     """
 
     name: str
@@ -35,12 +49,35 @@ class BlockCall:
     """Keyword arguments, the state's place included (where it holds None)."""
     place: int | str = 0
     """Position or keyword of the state."""
-    per_sample: frozenset[int | str | tuple[int | str, int]] = frozenset()
+    per_sample: frozenset[Place] = frozenset()
     """Places of tensors (with the index inside, for tuples) whose first axis runs over the samples."""
 
     def __call__(self, state: Tensor, samples: Tensor | None = None) -> Tensor:
-        """Return the block's output at `state` [M, *shape]; row i belongs to sample ``samples[i]`` (all in order)."""
-        raise NotImplementedError
+        """Return the block's output at `state` [M, *shape]; row i belongs to sample ``samples[i]`` (all in order).
+
+        Differentiable in `state`. The order of the samples matters where other arguments run over them, such as the
+        attention mask of each.
+
+        Raises
+        ------
+        ValueError
+            If `state` has neither one row for each of `samples` nor, without them, one for each sample recorded.
+        """
+        if samples is not None or self.per_sample:
+            expected = len(self.state) if samples is None else len(samples)
+            if len(state) != expected:
+                raise ValueError(
+                    f"state has {len(state)} rows for {expected} samples of block {self.name!r}; say in samples which "
+                    "sample each row belongs to."
+                )
+        arguments, keywords = self._other_arguments(samples)
+        # A copy: a block may begin by writing to its input (an in-place ReLU).
+        if isinstance(self.place, int):
+            arguments[self.place] = state.clone()
+        else:
+            keywords[self.place] = state.clone()
+        with evaluating(state.dtype):
+            return first_tensor(run(self.module, self.weights, arguments, keywords))
 
     @property
     def identity(self) -> float | Tensor:
@@ -53,6 +90,48 @@ class BlockCall:
 
     def rows(self, samples: Tensor) -> "BlockCall":
         """Return the same call for some of the samples, given as indices."""
-        raise NotImplementedError
+        arguments, keywords = self._other_arguments(samples)
+        return replace(
+            self,
+            state=self.state[samples],
+            output=self.output[samples],
+            arguments=tuple(arguments),
+            keywords=keywords,
+        )
+
+    def _other_arguments(self, samples: Tensor | None) -> tuple[list[Any], dict[str, Any]]:
+        """Return the arguments besides the state, those that run over the samples reduced to `samples`."""
+
+        def of_samples(place: int | str, value: Any) -> Any:
+            if place in self.per_sample:
+                return value[samples]
+            if isinstance(value, (tuple, list)):
+                return tuple(
+                    part[samples] if (place, index) in self.per_sample else part for index, part in enumerate(value)
+                )
+            return value
+
+        if samples is None:
+            return list(self.arguments), dict(self.keywords)
+        return (
+            [of_samples(place, value) for place, value in enumerate(self.arguments)],
+            {name: of_samples(name, value) for name, value in self.keywords.items()},
+        )
 
 
+def first_tensor(output: Any) -> Tensor:
+    """Return `output`, or the first tensor in it where a module returned a tuple, a list or a mapping.
+
+    Raises
+    ------
+    TypeError
+        If there is none.
+    """
+    if isinstance(output, Tensor):
+        return output
+    parts = output.values() if isinstance(output, Mapping) else output
+    if isinstance(parts, (tuple, list)) or isinstance(output, Mapping):
+        for part in parts:
+            if isinstance(part, Tensor):
+                return part
+    raise TypeError(f"returns a {type(output).__name__} without a tensor; it must return its state first.")
