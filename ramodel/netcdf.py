@@ -14,10 +14,13 @@ import h5py
 import numpy as np
 import xarray as xr
 
-__all__ = ["read_tree", "write_tree"]
+__all__ = ["TreeWriter", "open_tree", "read_tree", "write_tree"]
 
 _HIDDEN = {"CLASS", "NAME", "DIMENSION_LIST", "REFERENCE_LIST", "_Netcdf4Dimid", "_Netcdf4Coordinates", "_NCProperties"}
 _BARE_DIMENSION = b"This is a netCDF dimension but not a netCDF variable"
+
+_PIECE = 2**24
+"""Bytes above which an array of floating-point numbers is written row after row."""
 
 
 def write_tree(path: str | os.PathLike[str], root: xr.Dataset, groups: Mapping[str, xr.Dataset] | None = None) -> None:
@@ -39,10 +42,65 @@ def write_tree(path: str | os.PathLike[str], root: xr.Dataset, groups: Mapping[s
     ...     read_tree(file.name)["net"].to_dataset().identical(net)
     True
     """
-    with h5py.File(path, "w", track_order=True) as file:
-        _write_group(file, root)
+    with TreeWriter(path) as writer:
+        writer.add("/", root)
         for name, dataset in (groups or {}).items():
-            _write_group(file.create_group(name, track_order=True), dataset)
+            writer.add(name, dataset)
+
+
+class TreeWriter:
+    """A netCDF-4 file that is written group by group, and large variables piece by piece.
+
+    Parameters
+    ----------
+    path
+        Begun anew.
+    compress
+        Whether arrays are compressed. It costs seven times the time and saves a twelfth where the digits of
+        floating-point numbers are all different.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> nothing_yet = xr.Dataset({"v": (("block", "i"), np.broadcast_to(np.nan, (2, 3)))}, {"block": ["a", "b"]})
+    >>> with tempfile.NamedTemporaryFile(suffix=".nc") as file:
+    ...     with TreeWriter(file.name) as writer:
+    ...         writer.reserve("net", nothing_yet)["v"][1] = [1.0, 2.0, 3.0]
+    ...     open_tree(file.name)["net"]["v"].sel(block="b").values
+    array([1., 2., 3.])
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, compress: bool = True) -> None:
+        self._compress = compress
+        self._file = h5py.File(path, "w", track_order=True)
+
+    def __enter__(self) -> "TreeWriter":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def add(self, name: str, dataset: xr.Dataset) -> None:
+        """Write `dataset` as group `name`; "/" is the root. Without compression a large array passes through row by row."""
+        _write_group(self._group(name), dataset, frozenset(), self._compress)
+
+    def reserve(self, name: str, dataset: xr.Dataset) -> dict[str, Any]:
+        """Write `dataset` as group `name` except for its data variables, and return those, to be written by slices.
+
+        Their values are never looked at, so that `dataset` may hold one number broadcast to the shape. An entry that
+        is never written means nothing. Only floating-point variables can be reserved.
+        """
+        group = self._group(name)
+        reserved = frozenset(map(str, dataset.data_vars))
+        _write_group(group, dataset, reserved, self._compress)
+        return {variable: group[variable] for variable in reserved}
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _group(self, name: str) -> h5py.Group:
+        return self._file if name == "/" else self._file.create_group(name, track_order=True)
 
 
 def read_tree(path: str | os.PathLike[str]) -> xr.DataTree:
@@ -63,7 +121,22 @@ def read_tree(path: str | os.PathLike[str]) -> xr.DataTree:
         return xr.DataTree.from_dict({"/": _dataset(file), **groups})
 
 
-def _write_group(group: h5py.Group, dataset: xr.Dataset) -> None:
+def open_tree(path: str | os.PathLike[str]) -> dict[str, xr.Dataset]:
+    """Open the groups of a netCDF-4 file by name: an array is read when it is used, and only the part of it that is.
+
+    The file stays open as long as a dataset of it is in use. Unlike in `read_tree`, groups may share names of
+    dimensions with the root and differ in their lengths.
+
+    Raises
+    ------
+    OSError
+        If the file is damaged or not HDF5.
+    """
+    groups = xr.open_groups(path, engine="h5netcdf", cache=False)
+    return {name.lstrip("/") or "/": dataset for name, dataset in groups.items()}
+
+
+def _write_group(group: h5py.Group, dataset: xr.Dataset, reserved: frozenset[str], compress: bool) -> None:
     encoded, attributes = xr.conventions.encode_dataset_coordinates(dataset)
     for name, value in attributes.items():
         group.attrs[name] = value
@@ -73,14 +146,26 @@ def _write_group(group: h5py.Group, dataset: xr.Dataset) -> None:
             bare.make_scale(f"{_BARE_DIMENSION.decode()}.{size:10}")
             bare.attrs["_Netcdf4Dimid"] = np.int32(number)
     for name in sorted(encoded, key=lambda one: one not in dataset.sizes):  # dimensions first: others attach to them
-        _write_variable(group, str(name), xr.conventions.encode_cf_variable(encoded[name], name=name), dataset)
+        variable = encoded[name]
+        if name in reserved:
+            stored = group.create_dataset(str(name), variable.shape, variable.dtype, fill_time="never")
+        elif variable.nbytes > _PIECE and variable.dtype.kind == "f" and not compress:
+            stored = group.create_dataset(str(name), variable.shape, variable.dtype)
+            for row in range(variable.shape[0]):
+                stored[row] = variable[row].values
+        else:
+            variable = xr.conventions.encode_cf_variable(variable, name=name)
+            values = np.asarray(variable.values)
+            kind = h5py.string_dtype() if values.dtype.kind in "OU" else values.dtype
+            packing = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
+            stored = group.create_dataset(
+                str(name), data=values.astype(kind), dtype=kind, **(packing if compress and values.size > 1 else {})
+            )
+        _describe(group, str(name), stored, variable, dataset)
 
 
-def _write_variable(group: h5py.Group, name: str, variable: xr.Variable, dataset: xr.Dataset) -> None:
-    values = np.asarray(variable.values)
-    kind = h5py.string_dtype() if values.dtype.kind in "OU" else values.dtype
-    packing = {"compression": "gzip", "compression_opts": 4, "shuffle": True} if values.size > 1 else {}
-    stored = group.create_dataset(name, data=values.astype(kind), dtype=kind, **packing)
+def _describe(group: h5py.Group, name: str, stored: h5py.Dataset, variable: xr.Variable, dataset: xr.Dataset) -> None:
+    """Give a stored array its attributes and its named dimensions."""
     for attribute, value in variable.attrs.items():
         stored.attrs[attribute] = value
     if name in dataset.sizes:

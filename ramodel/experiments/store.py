@@ -1,7 +1,5 @@
 """The store of a run: one file per finished cell, written whole or not at all, and all of them as one netCDF."""
 
-import os
-import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -10,6 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
+from ramodel.files import whole_file
 from ramodel.netcdf import read_tree, write_tree
 
 __all__ = ["CellStore", "computed_once", "write_atomically", "write_measurements"]
@@ -17,22 +16,14 @@ __all__ = ["CellStore", "computed_once", "write_atomically", "write_measurements
 
 def write_atomically(path: Path, content: str | bytes) -> None:
     """Write `content` to `path` so that a reader sees the old file or the new one, never a part."""
-    temporary = _temporary(path)
-    try:
+    with whole_file(path) as temporary:
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_measurements(path: Path, root: xr.Dataset, groups: Mapping[str, xr.Dataset] | None = None) -> None:
     """Write datasets as the root and the groups of one netCDF file, atomically."""
-    temporary = _temporary(path)
-    try:
+    with whole_file(path) as temporary:
         write_tree(temporary, root, groups)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def computed_once(
@@ -107,10 +98,6 @@ class CellStore:
 
     def _failure(self, name: str) -> Path:
         return self.folder / f"{name}.failed.json"
-
-
-def _temporary(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.part")
 
 
 def _read(path: Path) -> xr.Dataset | None:
