@@ -12,18 +12,32 @@ True
 
 from ramodel.nets.blocks import Block, LinearBlock, TwoLayerBlock
 from ramodel.nets.checkpoints import Checkpoint, TrainingRecord, load_checkpoint, save_checkpoint
+from ramodel.nets.cifar_resnet import (
+    CIFAR10_MEAN,
+    CIFAR10_STD,
+    CIFAR_RESNETS,
+    CifarBlock,
+    CifarResNet,
+    load_cifar_resnet,
+)
+from ramodel.nets.data_folder import DATA_FOLDER_VARIABLE
 from ramodel.nets.datasets import Dataset, Normalisation, load_dataset
 from ramodel.nets.idx import read_idx
 from ramodel.nets.losses import Loss
 from ramodel.nets.network import EmbeddingMode, NetworkConfig, NetworkKind, ResidualNetwork
-from ramodel.nets.sources import DATA_FOLDER_VARIABLE
 from ramodel.nets.training import TrainingResult, train
 from ramodel.nets.training_config import Optimiser, Schedule, TrainingConfig
+from ramodel.nets.weights import load_weights, read_weights
 
 __all__ = [
+    "CIFAR10_MEAN",
+    "CIFAR10_STD",
+    "CIFAR_RESNETS",
     "DATA_FOLDER_VARIABLE",
     "Block",
     "Checkpoint",
+    "CifarBlock",
+    "CifarResNet",
     "Dataset",
     "EmbeddingMode",
     "LinearBlock",
@@ -39,8 +53,11 @@ __all__ = [
     "TrainingResult",
     "TwoLayerBlock",
     "load_checkpoint",
+    "load_cifar_resnet",
     "load_dataset",
+    "load_weights",
     "read_idx",
+    "read_weights",
     "save_checkpoint",
     "train",
 ]

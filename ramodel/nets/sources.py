@@ -9,12 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ramodel.checks import one_of
+from ramodel.nets.data_folder import data_root, in_data_folder
 from ramodel.nets.idx import read_idx
 
-__all__ = ["DATA_FOLDER_VARIABLE", "Samples", "Source", "read_source"]
-
-DATA_FOLDER_VARIABLE = "RAMODEL_DATA"
-"""Environment variable that names the data folder."""
+__all__ = ["Samples", "Source", "read_source"]
 
 _KNOWN = ("digits", "mnist", "fashion-mnist")
 
@@ -63,23 +61,15 @@ def read_source(name_or_path: str | os.PathLike[str], data_folder: str | os.Path
 
 def _locate(name_or_path: str | os.PathLike[str], data_folder: str | os.PathLike[str] | None) -> Path:
     given = Path(name_or_path).expanduser()
-    folder = data_folder if data_folder is not None else os.environ.get(DATA_FOLDER_VARIABLE)
-    if folder is not None:
-        root = Path(folder).expanduser()
-        if not root.is_dir():
-            origin = "data_folder" if data_folder is not None else f"the environment variable {DATA_FOLDER_VARIABLE}"
-            raise NotADirectoryError(f"{origin} is {str(root)!r}; there is no such folder.")
-        if (root / given).exists():
-            return root / given
+    root = data_root(data_folder)
+    if root is not None and (root / given).exists():
+        return root / given
     if given.exists():
         return given
-    if str(name_or_path) in _KNOWN and folder is None:
-        raise FileNotFoundError(
-            f"name_or_path is {str(name_or_path)!r}; it is read from the data folder, but none is given. Pass "
-            f"data_folder or set the environment variable {DATA_FOLDER_VARIABLE}."
-        )
-    if given.suffix == ".npz" or str(name_or_path) in _KNOWN or len(given.parts) > 1:
-        places = " or ".join(repr(str(place)) for place in (*([folder] if folder is not None else []), Path.cwd()))
+    if str(name_or_path) in _KNOWN and root is None:
+        return in_data_folder("name_or_path", str(name_or_path), str(name_or_path), data_folder)
+    if given.suffix in (".npz", ".zip") or str(name_or_path) in _KNOWN or len(given.parts) > 1:
+        places = " or ".join(repr(str(place)) for place in (*([root] if root is not None else []), Path.cwd()))
         raise FileNotFoundError(f"name_or_path is {str(name_or_path)!r}; nothing of this name is in {places}.")
     return Path(one_of("name_or_path", str(name_or_path), [*_KNOWN, "PATH.npz"]))
 
