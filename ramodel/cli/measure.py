@@ -59,9 +59,8 @@ class Measure(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def run(self) -> int:
         """Measure, write, print."""
         from ramodel.checks import existing_file, integer, writable_folder
-        from ramodel.experiments.measurement import spread_over_classes
         from ramodel.experiments.store import write_measurements
-        from ramodel.nets import load_checkpoint
+        from ramodel.nets import load_checkpoint, spread_over_classes
         from ramodel.spectra import measure
 
         integer("inputs", self.inputs)

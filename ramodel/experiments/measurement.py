@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ramodel import metrics
-from ramodel.nets import Block, Dataset, Loss, ResidualNetwork
+from ramodel.nets import Block, Dataset, Loss, ResidualNetwork, spread_over_classes
 from ramodel.spectra import measure, work_and_energy
 
-__all__ = ["EXTRA_RANKS", "measure_network", "spread_over_classes"]
+__all__ = ["EXTRA_RANKS", "measure_network"]
 
 EXTRA_RANKS = 2
 """Singular triplets kept beyond the number of classes, so that the gap after the C-th can be seen."""
@@ -73,20 +73,6 @@ def measure_network(
     _put(found, "head_singular_value", ("rank",), np.pad(head, (0, kept - head.size)), "w_k, singular value of W")
     _work(found, network, dataset, jacobian_decay, head_decay, loss)
     return found
-
-
-def spread_over_classes(labels: NDArray[np.int64], count: int) -> NDArray[np.intp]:
-    """Return `count` positions that take the first sample of every class, then the second, and so on.
-
-    Examples
-    --------
-    >>> spread_over_classes(np.array([0, 0, 1, 1, 2]), 4)
-    array([0, 2, 4, 1])
-    """
-    order = np.argsort(labels, kind="stable")
-    ordered = labels[order]
-    within = np.arange(labels.size) - np.searchsorted(ordered, ordered)
-    return order[np.lexsort((ordered, within))][:count]
 
 
 def _jacobians(found: xr.Dataset, spectra: xr.Dataset, classes: int, kept: int) -> None:

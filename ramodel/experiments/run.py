@@ -6,9 +6,17 @@ import msgspec
 import xarray as xr
 
 from ramodel.experiments.cell import Cell
-from ramodel.experiments.measurement import measure_network, spread_over_classes
+from ramodel.experiments.measurement import measure_network
 from ramodel.experiments.prediction import predict_network
-from ramodel.nets import Dataset, NetworkConfig, ResidualNetwork, TrainingConfig, load_dataset, train
+from ramodel.nets import (
+    Dataset,
+    NetworkConfig,
+    ResidualNetwork,
+    TrainingConfig,
+    load_dataset,
+    spread_over_classes,
+    train,
+)
 from ramodel.theory import BLOCK_MODELS
 
 __all__ = ["run_cell"]

@@ -21,7 +21,7 @@ from ramodel.nets.cifar_resnet import (
     load_cifar_resnet,
 )
 from ramodel.nets.data_folder import DATA_FOLDER_VARIABLE
-from ramodel.nets.datasets import Dataset, Normalisation, load_dataset
+from ramodel.nets.datasets import Dataset, Normalisation, load_dataset, spread_over_classes
 from ramodel.nets.idx import read_idx
 from ramodel.nets.losses import Loss
 from ramodel.nets.network import EmbeddingMode, NetworkConfig, NetworkKind, ResidualNetwork
@@ -59,5 +59,6 @@ __all__ = [
     "read_idx",
     "read_weights",
     "save_checkpoint",
+    "spread_over_classes",
     "train",
 ]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ramodel.checks import LARGEST_SEED, integer, one_of
 from ramodel.nets.sources import Samples, Source, read_source
 
-__all__ = ["Dataset", "Normalisation", "load_dataset"]
+__all__ = ["Dataset", "Normalisation", "load_dataset", "spread_over_classes"]
 
 Normalisation = Literal["mean-norm", "standard", "none"]
 
@@ -125,6 +125,20 @@ def load_dataset(
         image_shape=train.images.shape[1:],
         name=str(name_or_path),
     )
+
+
+def spread_over_classes(labels: NDArray[np.int64], count: int) -> NDArray[np.intp]:
+    """Return `count` positions that take the first sample of every class, then the second, and so on.
+
+    Examples
+    --------
+    >>> spread_over_classes(np.array([0, 0, 1, 1, 2]), 4)
+    array([0, 2, 4, 1])
+    """
+    order = np.argsort(labels, kind="stable")
+    ordered = labels[order]
+    within = np.arange(labels.size) - np.searchsorted(ordered, ordered)
+    return order[np.lexsort((ordered, within))][:count]
 
 
 def _chosen_classes(source: Source, classes: Sequence[int] | None) -> list[int]:

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from ramodel.experiments import Cell, readings, run_cell
-from ramodel.experiments.measurement import measure_network, spread_over_classes
-from ramodel.nets import NetworkConfig, ResidualNetwork, load_dataset
+from ramodel.experiments.measurement import measure_network
+from ramodel.nets import NetworkConfig, ResidualNetwork, load_dataset, spread_over_classes
 from tests.tolerances import DENSE_FLOAT64, TRAINED
 
 SMALL = {"depth": 3, "seed": 0, "width": 14, "train_size": 200, "test_size": 60, "inputs": 12}
