@@ -1,5 +1,19 @@
 """Products with Residual Jacobians, without forming them."""
 
+from ramodel.spectra.operators.adjoint import adjoint_error, check_adjoint
+from ramodel.spectra.operators.choose import jacobian_operator
+from ramodel.spectra.operators.generic import GenericOperator
 from ramodel.spectra.operators.operator import JacobianOperator
+from ramodel.spectra.operators.stacked import StackedOperator
+from ramodel.spectra.operators.tokens import TokenPairOperator, Tokens
 
-__all__ = ["JacobianOperator"]
+__all__ = [
+    "GenericOperator",
+    "JacobianOperator",
+    "StackedOperator",
+    "TokenPairOperator",
+    "Tokens",
+    "adjoint_error",
+    "check_adjoint",
+    "jacobian_operator",
+]

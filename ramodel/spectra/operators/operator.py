@@ -1,6 +1,7 @@
 """What a solver may ask of a batch of Jacobians: products with them, and with their transposes."""
 
 from abc import ABC, abstractmethod
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -26,6 +27,8 @@ class JacobianOperator(ABC):
         n and m: each J is m x n.
     dtype, device
         Of the vectors.
+    kind, reason
+        "linearised" (written for the block) or "generic", and then why; for reports.
     """
 
     problems: int
@@ -33,6 +36,8 @@ class JacobianOperator(ABC):
     output_size: int
     dtype: torch.dtype
     device: torch.device
+    kind: Literal["linearised", "generic"] = "linearised"
+    reason: str = ""
 
     @abstractmethod
     def matvec(self, vectors: Tensor) -> Tensor:
@@ -44,14 +49,17 @@ class JacobianOperator(ABC):
 
     @abstractmethod
     def select(self, problems: Tensor) -> "JacobianOperator":
-        """Return the operator of some problems only, given as increasing indices [M]."""
+        """Return the operator of some problems only, given as increasing indices [M].
+
+        It is made anew where products rest on a replay of the block; even for all problems.
+        """
 
     def in_input_order(self, vectors: Tensor) -> Tensor:
-        """Return right vectors [..., n] with their coordinates in the order of the flattened state."""
+        """Return right vectors [N, ..., n] with their coordinates in the order of the flattened state."""
         return vectors
 
     def in_output_order(self, vectors: Tensor) -> Tensor:
-        """Return left vectors [..., m] with their coordinates in the order of the flattened output."""
+        """Return left vectors [N, ..., m] with their coordinates in the order of the flattened output."""
         return vectors
 
     @property

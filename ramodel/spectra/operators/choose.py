@@ -1,0 +1,56 @@
+"""From a block's call to products with its Jacobians: written for the block where it is known, else generic."""
+
+from importlib import import_module
+from importlib.util import find_spec
+
+from ramodel.spectra.network.call import BlockCall
+from ramodel.spectra.operators.generic import GenericOperator
+from ramodel.spectra.operators.operator import JacobianOperator
+from ramodel.spectra.operators.tokens import TokenPairOperator, Tokens, token_pairs
+
+__all__ = ["jacobian_operator"]
+
+
+def jacobian_operator(call: BlockCall, *, tokens: Tokens = "sequence", analytic: bool = True) -> JacobianOperator:
+    """Return products with ``J = D(module) - diag(call.identity)`` at the states of a call.
+
+    Parameters
+    ----------
+    call
+        The block with its states [N, *shape].
+    tokens
+        "sequence": J of the flattened state, one problem for each input. "diagonal": ``J[t, t]``, d x d, for every
+        token of states [N, T, d]. A list of pairs (t_out, t_in): ``J[t_out, t_in]`` for these. Problems are
+        input-major: (input 0, pair 0), (input 0, pair 1), ...
+    analytic
+        Use the operator written for a block of this kind where there is one; False differentiates every block
+        automatically. The operator's `kind` says which it is, and its `reason` why it is generic.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `tokens` is none of these or the state has no tokens.
+
+    Examples
+    --------
+    >>> import torch
+    >>> state = torch.zeros(1, 2, dtype=torch.float64)
+    >>> call = BlockCall("0", torch.nn.Tanh(), "inside", state, state, {}, arguments=(None,))
+    >>> operator = jacobian_operator(call, analytic=False)
+    >>> operator.kind, operator.dense().abs().max().item()
+    ('generic', 0.0)
+    """
+    wanted = tokens if isinstance(tokens, str) and tokens == "sequence" else token_pairs(tokens, call.state.shape[1:])
+    found = _linearised(call, wanted) if analytic else "analytic=False"
+    if not isinstance(found, str):
+        return found
+    if isinstance(wanted, str):
+        return GenericOperator(call, found)
+    return TokenPairOperator(jacobian_operator(call, analytic=analytic), call.state.shape[1:], wanted)
+
+
+def _linearised(call: BlockCall, tokens: Tokens) -> JacobianOperator | str:
+    if find_spec("ramodel.spectra.operators.linearised") is None:
+        return "no operators are written yet"
+    found: JacobianOperator | str = import_module("ramodel.spectra.operators.linearised").linearise(call, tokens)
+    return found

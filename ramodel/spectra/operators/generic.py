@@ -1,0 +1,142 @@
+"""Products with the Jacobian of any module, by automatic differentiation of one kept graph."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ramodel.spectra.network.call import BlockCall
+from ramodel.spectra.operators.operator import JacobianOperator
+
+__all__ = ["GenericOperator"]
+
+_FOLD = 2**20
+"""Numbers in the states of one replay. A machine is busy with that many: more probes than fit are taken in parts."""
+
+
+class _Graph(NamedTuple):
+    """The block replayed with every sample p times; the gradient is None where the output does not depend on it."""
+
+    state: Tensor
+    output: Tensor
+    cotangent: Tensor
+    gradient: Tensor | None
+
+
+class GenericOperator(JacobianOperator):
+    """The Jacobians of a block at the samples of a call, whatever the block is made of.
+
+    ``J = D(module) - diag(call.identity)``. The block is replayed once with every sample repeated p times, and its
+    graph is kept. Samples do not see each other, so one backward pass gives ``J^T u`` for all of them; that is linear
+    in u, and its derivative by u along v, a backward pass through the backward pass, is ``J v``. Neither computes the
+    block again.
+
+    Parameters
+    ----------
+    call
+        The block with its states [N, *shape].
+    reason
+        Why there is no operator written for this block; for reports.
+
+    Examples
+    --------
+    >>> layer, state = torch.nn.Linear(3, 3, bias=False), torch.ones(2, 3)
+    >>> weights = {"weight": layer.weight.detach()}
+    >>> operator = GenericOperator(BlockCall("0", layer, "none", state, state, weights, arguments=(None,)))
+    >>> torch.allclose(operator.dense(), layer.weight.expand(2, 3, 3))
+    True
+    """
+
+    kind: Literal["linearised", "generic"] = "generic"
+
+    def __init__(self, call: BlockCall, reason: str = "") -> None:
+        self.call = call
+        self.reason = reason
+        self.problems = len(call.state)
+        self.input_size = call.state[0].numel()
+        self.output_size = call.output[0].numel()
+        self.dtype = call.state.dtype
+        self.device = call.state.device
+        identity = call.identity
+        self._identity = identity.flatten(1)[:, None] if isinstance(identity, Tensor) else identity
+        self._graph: _Graph | None = None
+
+    def matvec(self, vectors: Tensor) -> Tensor:
+        """Return ``J v`` for p vectors of each problem: [N, p, n] to [N, p, m]."""
+        return self._in_parts(vectors, transposed=False)
+
+    def rmatvec(self, vectors: Tensor) -> Tensor:
+        """Return ``J^T u`` for p vectors of each problem: [N, p, m] to [N, p, n]."""
+        return self._in_parts(vectors, transposed=True)
+
+    def select(self, problems: Tensor) -> "GenericOperator":
+        """Return the operator of some samples only, given as increasing indices [M]; it makes its own graph."""
+        return GenericOperator(self.call.rows(problems), self.reason)
+
+    def _in_parts(self, vectors: Tensor, *, transposed: bool) -> Tensor:
+        probes = vectors.shape[1]
+        fitting = max(1, _FOLD // (self.problems * max(self.input_size, self.output_size)))
+        if probes <= fitting:
+            return self._product(vectors, transposed=transposed)
+        # Parts of one size, the last filled up with zeros: another number of probes would need another graph.
+        size = math.ceil(probes / math.ceil(probes / fitting))
+        filled = torch.nn.functional.pad(vectors, (0, 0, 0, -probes % size))
+        parts = [self._product(part, transposed=transposed) for part in torch.split(filled, size, dim=1)]
+        return torch.cat(parts, dim=1)[:, :probes]
+
+    def _product(self, vectors: Tensor, *, transposed: bool) -> Tensor:
+        problems, probes, _ = vectors.shape
+        size = self.input_size if transposed else self.output_size
+        with _exactly(self.device):
+            state, output, cotangent, gradient = self._linearised(probes)
+            image = None
+            if transposed and gradient is not None:
+                (image,) = torch.autograd.grad(output, state, vectors.reshape(output.shape), retain_graph=True)
+            elif gradient is not None and gradient.requires_grad:
+                image = self._twice(gradient, cotangent, vectors.reshape(state.shape))
+            product = (
+                vectors.new_zeros(problems, probes, size) if image is None else image.reshape(problems, probes, size)
+            )
+            if isinstance(self._identity, Tensor) or self._identity != 0.0:
+                return product - self._identity * vectors
+            # An identity hands back the vectors themselves, which the caller may go on to change.
+            return product.clone() if product.data_ptr() == vectors.data_ptr() else product
+
+    def _twice(self, gradient: Tensor, cotangent: Tensor, vectors: Tensor) -> Tensor | None:
+        try:
+            (image,) = torch.autograd.grad(gradient, cotangent, vectors, retain_graph=True, allow_unused=True)
+        except RuntimeError as error:
+            if "not implemented" not in str(error) and "differentiate twice" not in str(error):
+                raise
+            raise ValueError(
+                f"block {self.call.name!r} has a step that can be differentiated only once ({error}); write that step "
+                "with operations of torch."
+            ) from error
+        return image
+
+    def _linearised(self, probes: int) -> _Graph:
+        """Return the graph for p probes; only the last one used is kept, since its size is that of p states."""
+        if self._graph is None or len(self._graph.state) != self.problems * probes:
+            self._graph = None
+            samples = torch.arange(self.problems, device=self.device).repeat_interleave(probes)
+            state = self.call.state.detach()[samples].requires_grad_()
+            output = self.call(state, samples)
+            cotangent, gradient = torch.zeros_like(output).requires_grad_(), None
+            if output.requires_grad:
+                (gradient,) = torch.autograd.grad(output, state, cotangent, create_graph=True, allow_unused=True)
+            self._graph = _Graph(state, output, cotangent, gradient)
+        return self._graph
+
+
+@contextmanager
+def _exactly(device: torch.device) -> Iterator[None]:
+    """Allow gradients whatever the caller's mode, and keep autocast out of the backward passes."""
+    with (
+        torch.inference_mode(False),
+        torch.enable_grad(),
+        torch.autocast(device.type, enabled=False),
+    ):
+        yield
