@@ -81,7 +81,7 @@ class TreeWriter:
         self.close()
 
     def add(self, name: str, dataset: xr.Dataset) -> None:
-        """Write `dataset` as group `name`; "/" is the root. Without compression a large array passes through row by row."""
+        """Write `dataset` as group `name` ("/": the root); without compression large arrays pass through by rows."""
         _write_group(self._group(name), dataset, frozenset(), self._compress)
 
     def reserve(self, name: str, dataset: xr.Dataset) -> dict[str, Any]:
