@@ -23,6 +23,7 @@ from ramodel.nets.cifar_resnet import (
 from ramodel.nets.data_folder import DATA_FOLDER_VARIABLE
 from ramodel.nets.datasets import Dataset, Normalisation, load_dataset, spread_over_classes
 from ramodel.nets.idx import read_idx
+from ramodel.nets.inputs import Inputs, load_inputs
 from ramodel.nets.losses import Loss
 from ramodel.nets.network import EmbeddingMode, NetworkConfig, NetworkKind, ResidualNetwork
 from ramodel.nets.training import TrainingResult, train
@@ -40,6 +41,7 @@ __all__ = [
     "CifarResNet",
     "Dataset",
     "EmbeddingMode",
+    "Inputs",
     "LinearBlock",
     "Loss",
     "NetworkConfig",
@@ -55,6 +57,7 @@ __all__ = [
     "load_checkpoint",
     "load_cifar_resnet",
     "load_dataset",
+    "load_inputs",
     "load_weights",
     "read_idx",
     "read_weights",

@@ -75,8 +75,9 @@ def load_dataset(
     name_or_path
         "digits" (scikit-learn's 8 x 8 digits, bundled); or a folder of MNIST-family IDX files
         (`train-images-idx3-ubyte.gz` and so on, or the `t10k` pair alone), such as "mnist" or "fashion-mnist"; or an
-        .npz file with `images` [N, ...] and `labels` [N] (and `class_names`). Relative paths are looked up in the data
-        folder first, then here.
+        .npz file with `images` [N, ...] and `labels` [N] (and `class_names`); or a folder of images by class
+        (`cat/1.png`, or `train/cat/1.png` and `test/cat/2.png`) or a .zip of one. Relative paths are looked up in the
+        data folder first, then here.
     data_folder
         The data folder; None reads the environment variable RAMODEL_DATA.
     classes

@@ -94,8 +94,10 @@ def find_images(path: Path) -> dict[str, ImageFiles]:
 
     Raises
     ------
+    FileNotFoundError
+        If there are no images.
     ValueError
-        If the zip file is damaged, a name leads out of it, or no images lie in folders of one such layout.
+        If the zip file is damaged, a name leads out of it, or images do not lie in folders of one such layout.
 
     Examples
     --------
@@ -113,7 +115,9 @@ def find_images(path: Path) -> dict[str, ImageFiles]:
         names = sorted(name for name in content.names() if PurePosixPath(name).suffix.lower() in _SUFFIXES)
     placed = [_placed(name, path) for name in names if not _is_hidden(name)]
     if not placed:
-        raise ValueError(f"{path} holds no images in folders by class, such as train/cat/0001.png or cat/0001.png.")
+        raise FileNotFoundError(
+            f"{path} holds no images in folders by class, such as train/cat/1.png, and no IDX files."
+        )
     tops = sorted({place.top for place in placed})
     if len(tops) > 1:
         raise ValueError(

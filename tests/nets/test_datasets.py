@@ -125,7 +125,7 @@ def spoilt_npz(tmp_path, **arrays):
     ("arrays", "message"),
     [
         ({"labels": None}, r"holds \['images'\]; it must hold 'images' and 'labels'"),
-        ({"labels": np.array([0, 1, 0])}, r"labels of .* are int64 \(3,\).*\[4\], one per image"),
+        ({"labels": np.array([0, 1, 0])}, r"labels of .* are int64 \(3,\).*\[4\], one per sample"),
         ({"labels": np.array([0.0, 1.0, 0.0, 1.0])}, "labels of .* are float64"),
         ({"labels": np.array([0, -1, 0, 1])}, "go down to -1"),
         ({"images": np.zeros((0, 2, 2)), "labels": np.zeros(0, dtype=int)}, "are empty"),
@@ -179,7 +179,7 @@ def test_missing_places_are_named(tmp_path, monkeypatch):
         load_dataset("mnist", data_folder=tmp_path / "nowhere")
     with pytest.raises(FileNotFoundError, match="nothing of this name"):
         load_dataset("mnist", data_folder=tmp_path)
-    with pytest.raises(FileNotFoundError, match="holds no IDX files"):
+    with pytest.raises(FileNotFoundError, match="and no IDX files"):
         load_dataset(tmp_path)
     with pytest.raises(FileNotFoundError, match=r"other\.npz"):
         load_dataset(tmp_path / "other.npz")
