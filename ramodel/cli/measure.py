@@ -3,11 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import msgspec
-
 from ramodel.cli.command import Command, Maybe, Switch
 from ramodel.cli.output import columns, number, say_json, show
-from ramodel.cli.train import SUMMARY, DataChoice
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,12 +13,6 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 __all__ = ["Measure"]
-
-
-class _Summary(msgspec.Struct):
-    """The part of summary.json that is needed here."""
-
-    data: DataChoice
 
 
 class Measure(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -58,24 +49,17 @@ class Measure(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def run(self) -> int:
         """Measure, write, print."""
-        from ramodel.checks import existing_file, integer, writable_folder
+        from ramodel.checks import integer, writable_folder
         from ramodel.experiments.store import write_measurements
-        from ramodel.nets import load_checkpoint, spread_over_classes
+        from ramodel.nets import load_checkpoint, spread_over_classes, trained_on
         from ramodel.spectra import measure
 
         integer("inputs", self.inputs)
-        hint = "Give the folder that `ramodel train --out` wrote."
-        path = existing_file("checkpoint", self.checkpoint / SUMMARY, hint=hint)
+        choice = trained_on(self.checkpoint)
         target = writable_folder("out", self.out.parent) / self.out.name
         if target.is_dir():
             raise IsADirectoryError(f"out is {str(self.out)!r}; it must be a file, such as {self.out / 'spectra.nc'}.")
         network = load_checkpoint(self.checkpoint).network.double()
-        try:
-            choice = msgspec.json.decode(path.read_bytes(), type=_Summary).data
-        except msgspec.MsgspecError as error:
-            raise ValueError(
-                f"checkpoint is {str(path)!r}; it is not a summary of `ramodel train` ({error})."
-            ) from error
         dataset = choice.load(self.data)
         chosen = spread_over_classes(dataset.test_labels, self.inputs)
         found = measure(

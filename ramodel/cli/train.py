@@ -8,35 +8,7 @@ import msgspec
 from ramodel.cli.command import Command, Maybe, Switch
 from ramodel.cli.output import number, pairs, say_json, show
 
-__all__ = ["SUMMARY", "DataChoice", "Train"]
-
-SUMMARY = "summary.json"
-"""File beside the checkpoint: which data it was trained on, and what was reached."""
-
-
-class DataChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which samples: the arguments of `ramodel.nets.load_dataset`, without the folder, which is of this machine."""
-
-    dataset: str
-    labels: tuple[int, ...] | None
-    train_size: int | None
-    test_size: int | None
-    normalise: Literal["mean-norm", "standard", "none"]
-    seed: int
-
-    def load(self, data_folder: Path | None) -> Any:
-        """Return the `ramodel.nets.Dataset`."""
-        from ramodel.nets import load_dataset
-
-        return load_dataset(
-            self.dataset,
-            data_folder=data_folder,
-            classes=self.labels,
-            train_size=self.train_size,
-            test_size=self.test_size,
-            normalise=self.normalise,
-            seed=self.seed,
-        )
+__all__ = ["Train"]
 
 
 class Train(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -174,12 +146,12 @@ class Train(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def run(self) -> int:
         """Train, save, print what was reached."""
         from ramodel.checks import writable_folder
-        from ramodel.nets import NetworkConfig, ResidualNetwork, TrainingConfig, train
+        from ramodel.nets import SUMMARY, DataChoice, NetworkConfig, ResidualNetwork, TrainingConfig, train
 
         folder = writable_folder("out", self.out)
         choice = DataChoice(**self._shared_with(DataChoice))
         dataset = choice.load(self.data)
-        sizes = {"inputs": dataset.inputs, "classes": dataset.classes}
+        sizes: dict[str, Any] = {"inputs": dataset.inputs, "classes": dataset.classes}
         config = NetworkConfig(**self._shared_with(NetworkConfig), **sizes)
         training = TrainingConfig(**self._shared_with(TrainingConfig))
         result = train(

@@ -11,8 +11,9 @@ True
 """
 
 from ramodel.nets.blocks import Block, LinearBlock, TwoLayerBlock
-from ramodel.nets.checkpoints import Checkpoint, TrainingRecord, load_checkpoint, save_checkpoint
+from ramodel.nets.checkpoints import SUMMARY, Checkpoint, TrainingRecord, load_checkpoint, save_checkpoint, trained_on
 from ramodel.nets.cifar_resnet import (
+    CIFAR10_IMAGES,
     CIFAR10_MEAN,
     CIFAR10_STD,
     CIFAR_RESNETS,
@@ -21,9 +22,9 @@ from ramodel.nets.cifar_resnet import (
     load_cifar_resnet,
 )
 from ramodel.nets.data_folder import DATA_FOLDER_VARIABLE
-from ramodel.nets.datasets import Dataset, Normalisation, load_dataset, spread_over_classes
+from ramodel.nets.datasets import DataChoice, Dataset, Normalisation, load_dataset, spread_over_classes
 from ramodel.nets.idx import read_idx
-from ramodel.nets.inputs import Inputs, load_inputs
+from ramodel.nets.inputs import InputKind, Inputs, load_inputs, normalised
 from ramodel.nets.losses import Loss
 from ramodel.nets.network import EmbeddingMode, NetworkConfig, NetworkKind, ResidualNetwork
 from ramodel.nets.training import TrainingResult, train
@@ -31,16 +32,20 @@ from ramodel.nets.training_config import Optimiser, Schedule, TrainingConfig
 from ramodel.nets.weights import load_weights, read_weights
 
 __all__ = [
+    "CIFAR10_IMAGES",
     "CIFAR10_MEAN",
     "CIFAR10_STD",
     "CIFAR_RESNETS",
     "DATA_FOLDER_VARIABLE",
+    "SUMMARY",
     "Block",
     "Checkpoint",
     "CifarBlock",
     "CifarResNet",
+    "DataChoice",
     "Dataset",
     "EmbeddingMode",
+    "InputKind",
     "Inputs",
     "LinearBlock",
     "Loss",
@@ -59,9 +64,11 @@ __all__ = [
     "load_dataset",
     "load_inputs",
     "load_weights",
+    "normalised",
     "read_idx",
     "read_weights",
     "save_checkpoint",
     "spread_over_classes",
     "train",
+    "trained_on",
 ]

@@ -16,6 +16,9 @@ __all__ = ["ARRAY_SUFFIXES", "read_arrays"]
 
 ARRAY_SUFFIXES = (".npy", ".npz", ".safetensors")
 
+_DAMAGE = (OSError, ValueError, TypeError, EOFError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)
+"""What NumPy raises for files that are cut, altered, encrypted or announce more than there is."""
+
 
 def read_arrays(path: str | os.PathLike[str], *, sole: str = "inputs") -> dict[str, NDArray[Any]]:
     """Return the arrays in a file by name; the one in a .npy file is called `sole`.
@@ -50,8 +53,9 @@ def read_arrays(path: str | os.PathLike[str], *, sole: str = "inputs") -> dict[s
             if file.suffix == ".npy" and isinstance(loaded, np.ndarray):
                 return {sole: loaded}
             return {key: loaded[key] for key in loaded.files}
-    except (OSError, ValueError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        # AttributeError: a bare array named .npz. NumPy's own words advise to allow pickles, which would run whatever the file holds.
+    except (AttributeError, *_DAMAGE) as error:
+        # NumPy's own words advise to allow pickles, which would run whatever the file holds. An AttributeError is that
+        # of a bare array in a file named .npz.
         raise ValueError(
             f"{file} is not a readable {file.suffix} file of plain arrays: it is damaged, of another format, or holds "
             "pickled objects. Write it with numpy.savez(path, images=..., labels=...)."

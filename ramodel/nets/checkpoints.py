@@ -11,10 +11,23 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ramodel.checks import existing_file, writable_folder
+from ramodel.nets.datasets import DataChoice
 from ramodel.nets.network import NetworkConfig, ResidualNetwork
 from ramodel.nets.training_config import TrainingConfig
 
-__all__ = ["Checkpoint", "TrainingRecord", "differing_fields", "load_checkpoint", "save_checkpoint"]
+__all__ = [
+    "SUMMARY",
+    "Checkpoint",
+    "TrainingRecord",
+    "differing_fields",
+    "load_checkpoint",
+    "save_checkpoint",
+    "trained_on",
+]
+
+SUMMARY = "summary.json"
+"""File that `ramodel train` leaves beside the checkpoint: which data it was trained on, and what was reached."""
+
 
 _INDEX = "checkpoint.json"
 _NETWORK, _OPTIMISER = "network.", "optimiser."
@@ -163,6 +176,30 @@ def load_checkpoint(folder: str | os.PathLike[str]) -> Checkpoint:
         history=index.history,
         seconds=index.seconds,
     )
+
+
+class _Summary(msgspec.Struct):
+    """The part of the summary that is needed here."""
+
+    data: DataChoice
+
+
+def trained_on(folder: str | os.PathLike[str]) -> DataChoice:
+    """Return the choice of data of the network that `ramodel train` left in `folder`.
+
+    Raises
+    ------
+    FileNotFoundError
+        If `folder` holds no summary.
+    ValueError
+        If it is not one of `ramodel train`.
+    """
+    hint = "Give the folder that `ramodel train --out` wrote."
+    path = existing_file("folder", Path(folder).expanduser() / SUMMARY, hint=hint)
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_Summary).data
+    except msgspec.MsgspecError as error:
+        raise ValueError(f"folder is {str(path)!r}; it is not a summary of `ramodel train` ({error}).") from error
 
 
 def differing_fields(saved: msgspec.Struct, wanted: msgspec.Struct) -> str:

@@ -10,10 +10,21 @@ from ramodel.checks import LARGEST_SEED, integer
 from ramodel.nets.data_folder import in_data_folder
 from ramodel.nets.weights import put_weights, read_weights
 
-__all__ = ["CIFAR10_MEAN", "CIFAR10_STD", "CIFAR_RESNETS", "CifarBlock", "CifarResNet", "load_cifar_resnet"]
+__all__ = [
+    "CIFAR10_IMAGES",
+    "CIFAR10_MEAN",
+    "CIFAR10_STD",
+    "CIFAR_RESNETS",
+    "CifarBlock",
+    "CifarResNet",
+    "load_cifar_resnet",
+]
 
 CIFAR10_MEAN, CIFAR10_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Red, green, blue: what the built-in networks were trained with, on pixels from 0 to 1."""
+
+CIFAR10_IMAGES = "cifar10/cifar10-lossless-2k.npz"
+"""Images of that training set in the data folder."""
 
 CIFAR_RESNETS = {
     "cifar10-resnet20": "weights/cifar10-resnet20.safetensors",

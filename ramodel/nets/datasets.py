@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ramodel.checks import LARGEST_SEED, integer, one_of
 from ramodel.nets.sources import Samples, Source, read_source
 
-__all__ = ["Dataset", "Normalisation", "load_dataset", "spread_over_classes"]
+__all__ = ["DataChoice", "Dataset", "Normalisation", "load_dataset", "spread_over_classes"]
 
 Normalisation = Literal["mean-norm", "standard", "none"]
 
@@ -53,6 +53,29 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     def inputs(self) -> int:
         """Length d of an input vector."""
         return int(self.train_inputs.shape[1])
+
+
+class DataChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which samples: the arguments of `load_dataset`, without the folder, which is of this machine."""
+
+    dataset: str
+    labels: tuple[int, ...] | None
+    train_size: int | None
+    test_size: int | None
+    normalise: Normalisation
+    seed: int
+
+    def load(self, data_folder: str | os.PathLike[str] | None) -> Dataset:
+        """Return the data set; raise as `load_dataset` does."""
+        return load_dataset(
+            self.dataset,
+            data_folder=data_folder,
+            classes=self.labels,
+            train_size=self.train_size,
+            test_size=self.test_size,
+            normalise=self.normalise,
+            seed=self.seed,
+        )
 
 
 def load_dataset(

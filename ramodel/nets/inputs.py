@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -15,10 +15,12 @@ from ramodel.nets.datasets import spread_over_classes
 from ramodel.nets.images import find_images
 from ramodel.nets.sources import finite_numbers, holds_idx_files, locate, nonnegative_labels, read_source
 
-__all__ = ["Inputs", "load_inputs"]
+__all__ = ["InputKind", "Inputs", "load_inputs", "normalised"]
 
-_KINDS = ("inputs", "images", "input_ids")
-"""Names under which a file may hold what a network takes."""
+InputKind = Literal["images", "inputs", "input_ids"]
+
+_KINDS: tuple[InputKind, ...] = ("images", "inputs", "input_ids")
+"""Also the names under which a file may hold what a network takes."""
 
 _CHANNELS = (1, 3, 4)
 _ONLY_DECODED = "only images of a folder by class or of a .zip are resized;"
@@ -35,6 +37,8 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         int64 [N]; None where the source has none.
     class_names
         One name per class; None where the source has none.
+    kind
+        What they are: "images", "input_ids" (of tokens), or other "inputs".
     attention_mask
         int64 [N, T], 1 for tokens that count; None where the source has none.
     origin
@@ -42,6 +46,7 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """
 
     values: NDArray[np.float64] | NDArray[np.int64]
+    kind: InputKind
     labels: NDArray[np.int64] | None = None
     class_names: tuple[str, ...] | None = None
     attention_mask: NDArray[np.int64] | None = None
@@ -53,11 +58,11 @@ def load_inputs(
     *,
     data_folder: str | os.PathLike[str] | None = None,
     count: int | None = None,
-    mean: float | Sequence[float] | None = None,
-    std: float | Sequence[float] | None = None,
     size: int | None = None,
 ) -> Inputs:
     """Load inputs for a measurement, at most `count` of them, the first of every class in turn where labels are known.
+
+    Images become float64 [N, channels, height, width]; pixels that are bytes count from 0 to 1.
 
     Parameters
     ----------
@@ -71,9 +76,6 @@ def load_inputs(
         The data folder; None reads the environment variable RAMODEL_DATA.
     count
         Most samples; None takes all.
-    mean, std
-        Subtracted from each channel (axis 1), then divided by; one number, or one for each. Pixels that are bytes
-        count from 0 to 1.
     size
         Height and width to which the images of a folder or .zip are brought; None leaves them.
 
@@ -86,20 +88,43 @@ def load_inputs(
 
     Examples
     --------
-    >>> found = load_inputs("digits", count=20, mean=8.0, std=16.0)
-    >>> found.values.shape, found.labels[:3].tolist(), float(found.values.min())
-    ((20, 1, 8, 8), [0, 1, 2], -0.5)
+    >>> found = load_inputs("digits", count=20)
+    >>> found.values.shape, found.labels[:3].tolist(), found.kind
+    ((20, 1, 8, 8), [0, 1, 2], 'images')
     """
     wanted = None if count is None else integer("count", count)
     if Path(name_or_path).suffix in ARRAY_SUFFIXES:
         if size is not None:
             raise ValueError(f"size is {size}; {_ONLY_DECODED} arrays are taken as they are.")
-        found = _from_arrays(locate(name_or_path, data_folder), wanted)
-    else:
-        found = _labelled_images(name_or_path, data_folder, wanted, size)
-    if mean is None and std is None:
-        return found
-    return msgspec.structs.replace(found, values=_normalised(found.values, mean, std))
+        return _from_arrays(locate(name_or_path, data_folder), wanted)
+    return _labelled_images(name_or_path, data_folder, wanted, size)
+
+
+def normalised(
+    inputs: Inputs, *, mean: float | Sequence[float] | None = None, std: float | Sequence[float] | None = None
+) -> Inputs:
+    """Return `inputs` less `mean`, divided by `std`: each one number, or one for every channel (axis 1).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the inputs are whole numbers, such as token ids, or a number is not finite, not positive (`std`), or one of
+        another count than there are channels.
+
+    Examples
+    --------
+    >>> pixels = Inputs(values=np.full((1, 3, 2, 2), 0.5), kind="images")
+    >>> normalised(pixels, mean=(0.5, 0.4, 0.3), std=0.2).values[0, :, 0, 0].round(12).tolist()
+    [0.0, 0.5, 1.0]
+    """
+    values = inputs.values
+    if values.dtype.kind != "f":
+        raise ValueError("mean and std are for pixels and other real numbers; these inputs are whole numbers.")
+    shift = _per_channel("mean", 0.0 if mean is None else mean, values.shape)
+    scale = _per_channel("std", 1.0 if std is None else std, values.shape)
+    if not (scale > 0.0).all():
+        raise ValueError(f"std is {std}; every entry must be greater than zero.")
+    return msgspec.structs.replace(inputs, values=(values - shift) / scale)
 
 
 def _from_arrays(path: Path, count: int | None) -> Inputs:
@@ -124,6 +149,7 @@ def _from_arrays(path: Path, count: int | None) -> Inputs:
     rows = _rows(labels, samples, count)
     return Inputs(
         values=_pixels(values[rows], origin) if kind == "images" else _numbers(values[rows]),
+        kind=kind,
         labels=None if labels is None else labels[rows],
         class_names=tuple(map(str, arrays["class_names"])) if "class_names" in arrays else None,
         attention_mask=None if mask is None else mask[rows].astype(np.int64),
@@ -140,14 +166,19 @@ def _labelled_images(
         *_, files = find_images(path).values()
         rows = _rows(files.labels, len(files.labels), count)
         pixels = _pixels(files.read(rows, size=size), origin)  # only what is wanted is decoded
-        return Inputs(values=pixels, labels=files.labels[rows], class_names=files.class_names, origin=origin)
+        labels, class_names = files.labels[rows], files.class_names
+        return Inputs(values=pixels, kind="images", labels=labels, class_names=class_names, origin=origin)
     if size is not None:
         raise ValueError(f"size is {size}; {_ONLY_DECODED} {origin} is no such folder.")
     source = read_source(name, data_folder)
     samples = source.train if source.test is None else source.test
     chosen = samples.at(_rows(samples.labels, len(samples.labels), count))
     return Inputs(
-        values=_pixels(chosen.images, origin), labels=chosen.labels, class_names=source.class_names, origin=origin
+        values=_pixels(chosen.images, origin),
+        kind="images",
+        labels=chosen.labels,
+        class_names=source.class_names,
+        origin=origin,
     )
 
 
@@ -171,20 +202,6 @@ def _pixels(images: NDArray[Any], origin: str) -> NDArray[np.float64]:
 
 def _numbers(values: NDArray[Any]) -> NDArray[np.float64] | NDArray[np.int64]:
     return values.astype(np.float64) if values.dtype.kind == "f" else values.astype(np.int64)
-
-
-def _normalised(
-    values: NDArray[np.float64] | NDArray[np.int64],
-    mean: float | Sequence[float] | None,
-    std: float | Sequence[float] | None,
-) -> NDArray[np.float64]:
-    if values.dtype.kind != "f":
-        raise ValueError("mean and std are for pixels and other real numbers; these inputs are whole numbers.")
-    shift = _per_channel("mean", 0.0 if mean is None else mean, values.shape)
-    scale = _per_channel("std", 1.0 if std is None else std, values.shape)
-    if not (scale > 0.0).all():
-        raise ValueError(f"std is {std}; every entry must be greater than zero.")
-    return (values - shift) / scale
 
 
 def _per_channel(name: str, given: float | Sequence[float], shape: tuple[int, ...]) -> NDArray[np.float64]:
