@@ -3,13 +3,14 @@
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal, NamedTuple
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from ramodel.spectra.network.call import BlockCall
-from ramodel.spectra.operators.operator import JacobianOperator
+from ramodel.spectra.operators.operator import JacobianOperator, OperatorKind
+from ramodel.spectra.operators.steps import LeanSteps
 
 __all__ = ["GenericOperator"]
 
@@ -17,13 +18,40 @@ _FOLD = 2**20
 """Numbers in the states of one replay. A machine is busy with that many: more probes than fit are taken in parts."""
 
 
-class _Graph(NamedTuple):
-    """The block replayed with every sample p times; the gradient is None where the output does not depend on it."""
+class _Replay:
+    """The block evaluated with every sample p times, and the graph of that."""
 
-    state: Tensor
-    output: Tensor
-    cotangent: Tensor
-    gradient: Tensor | None
+    def __init__(self, call: BlockCall, probes: int) -> None:
+        samples = torch.arange(len(call.state), device=call.state.device).repeat_interleave(probes)
+        self.probes = probes
+        self.state = call.state.detach()[samples].requires_grad_()
+        with LeanSteps():
+            self.output = call(self.state, samples)
+        self._cotangent = torch.zeros_like(self.output).requires_grad_()
+
+    def rmatvec(self, vectors: Tensor) -> Tensor | None:
+        """Return the gradient along `vectors`, shaped as the output; None where the output does not depend on it."""
+        if not self.output.requires_grad:
+            return None
+        return _gradient(self.output, self.state, vectors)
+
+    def matvec(self, vectors: Tensor) -> Tensor | None:
+        """Return the derivative along `vectors`, shaped as the state: it is that of ``J^T u`` by u."""
+        if self._transposed is None or not self._transposed.requires_grad:
+            return None
+        return _gradient(self._transposed, self._cotangent, vectors)
+
+    @cached_property
+    def _transposed(self) -> Tensor | None:
+        if not self.output.requires_grad:
+            return None
+        return _gradient(self.output, self.state, self._cotangent, create_graph=True)
+
+
+def _gradient(output: Tensor, by: Tensor, along: Tensor, *, create_graph: bool = False) -> Tensor | None:
+    return torch.autograd.grad(
+        output, by, along.reshape(output.shape), retain_graph=True, create_graph=create_graph, allow_unused=True
+    )[0]
 
 
 class GenericOperator(JacobianOperator):
@@ -50,7 +78,7 @@ class GenericOperator(JacobianOperator):
     True
     """
 
-    kind: Literal["linearised", "generic"] = "generic"
+    kind: OperatorKind = "generic"
 
     def __init__(self, call: BlockCall, reason: str = "") -> None:
         self.call = call
@@ -62,7 +90,7 @@ class GenericOperator(JacobianOperator):
         self.device = call.state.device
         identity = call.identity
         self._identity = identity.flatten(1)[:, None] if isinstance(identity, Tensor) else identity
-        self._graph: _Graph | None = None
+        self._replay: _Replay | None = None
 
     def matvec(self, vectors: Tensor) -> Tensor:
         """Return ``J v`` for p vectors of each problem: [N, p, n] to [N, p, m]."""
@@ -89,14 +117,13 @@ class GenericOperator(JacobianOperator):
 
     def _product(self, vectors: Tensor, *, transposed: bool) -> Tensor:
         problems, probes, _ = vectors.shape
-        size = self.input_size if transposed else self.output_size
         with _exactly(self.device):
-            state, output, cotangent, gradient = self._linearised(probes)
-            image = None
-            if transposed and gradient is not None:
-                (image,) = torch.autograd.grad(output, state, vectors.reshape(output.shape), retain_graph=True)
-            elif gradient is not None and gradient.requires_grad:
-                image = self._twice(gradient, cotangent, vectors.reshape(state.shape))
+            # Only the last replay is kept: one takes the memory of p states at every step of the block.
+            if self._replay is None or self._replay.probes != probes:
+                self._replay = None
+                self._replay = _Replay(self.call, probes)
+            image = self._replay.rmatvec(vectors) if transposed else self._differentiated(self._replay, vectors)
+            size = self.input_size if transposed else self.output_size
             product = (
                 vectors.new_zeros(problems, probes, size) if image is None else image.reshape(problems, probes, size)
             )
@@ -105,9 +132,9 @@ class GenericOperator(JacobianOperator):
             # An identity hands back the vectors themselves, which the caller may go on to change.
             return product.clone() if product.data_ptr() == vectors.data_ptr() else product
 
-    def _twice(self, gradient: Tensor, cotangent: Tensor, vectors: Tensor) -> Tensor | None:
+    def _differentiated(self, replay: _Replay, vectors: Tensor) -> Tensor | None:
         try:
-            (image,) = torch.autograd.grad(gradient, cotangent, vectors, retain_graph=True, allow_unused=True)
+            return replay.matvec(vectors)
         except RuntimeError as error:
             if "not implemented" not in str(error) and "differentiate twice" not in str(error):
                 raise
@@ -115,20 +142,6 @@ class GenericOperator(JacobianOperator):
                 f"block {self.call.name!r} has a step that can be differentiated only once ({error}); write that step "
                 "with operations of torch."
             ) from error
-        return image
-
-    def _linearised(self, probes: int) -> _Graph:
-        """Return the graph for p probes; only the last one used is kept, since its size is that of p states."""
-        if self._graph is None or len(self._graph.state) != self.problems * probes:
-            self._graph = None
-            samples = torch.arange(self.problems, device=self.device).repeat_interleave(probes)
-            state = self.call.state.detach()[samples].requires_grad_()
-            output = self.call(state, samples)
-            cotangent, gradient = torch.zeros_like(output).requires_grad_(), None
-            if output.requires_grad:
-                (gradient,) = torch.autograd.grad(output, state, cotangent, create_graph=True, allow_unused=True)
-            self._graph = _Graph(state, output, cotangent, gradient)
-        return self._graph
 
 
 @contextmanager

@@ -6,7 +6,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-__all__ = ["JacobianOperator"]
+__all__ = ["JacobianOperator", "OperatorKind"]
+
+OperatorKind = Literal["linearised", "generic", "dense"]
+"""Where products come from."""
 
 _CHUNK = 2**24
 """Numbers in the probes of one product while a dense Jacobian is formed."""
@@ -28,7 +31,7 @@ class JacobianOperator(ABC):
     dtype, device
         Of the vectors.
     kind, reason
-        "linearised" (written for the block) or "generic", and then why; for reports.
+        "linearised" (written for the block), "generic" (automatic differentiation; the reason says why) or "dense".
     """
 
     problems: int
@@ -36,7 +39,7 @@ class JacobianOperator(ABC):
     output_size: int
     dtype: torch.dtype
     device: torch.device
-    kind: Literal["linearised", "generic"] = "linearised"
+    kind: OperatorKind = "linearised"
     reason: str = ""
 
     @abstractmethod
