@@ -77,7 +77,9 @@ class BlockCall:
         else:
             keywords[self.place] = state.clone()
         with evaluating(state.dtype):
-            return first_tensor(run(self.module, self.weights, arguments, keywords))
+            output = first_tensor(run(self.module, self.weights, arguments, keywords))
+        assert output is not None, f"block {self.name!r} returned a tensor when it was recorded"
+        return output
 
     @property
     def identity(self) -> float | Tensor:
@@ -119,19 +121,10 @@ class BlockCall:
         )
 
 
-def first_tensor(output: Any) -> Tensor:
-    """Return `output`, or the first tensor in it where a module returned a tuple, a list or a mapping.
-
-    Raises
-    ------
-    TypeError
-        If there is none.
-    """
-    if isinstance(output, Tensor):
-        return output
-    parts = output.values() if isinstance(output, Mapping) else output
-    if isinstance(parts, (tuple, list)) or isinstance(output, Mapping):
-        for part in parts:
-            if isinstance(part, Tensor):
-                return part
-    raise TypeError(f"returns a {type(output).__name__} without a tensor; it must return its state first.")
+def first_tensor(output: Any) -> Tensor | None:
+    """Return `output`, or the first tensor in it where a module returned a tuple, a list or a mapping; None without."""
+    if isinstance(output, Mapping):
+        output = tuple(output.values())
+    if isinstance(output, (tuple, list)):
+        output = next((part for part in output if isinstance(part, Tensor)), None)
+    return output if isinstance(output, Tensor) else None

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
 
-__all__ = ["CastWeights", "evaluating", "run"]
+__all__ = ["CastWeights", "evaluating", "exact_autograd", "run"]
 
 _NARROW = (torch.float16, torch.bfloat16, torch.float32)
 _NARROWING_METHODS = {Tensor.float, Tensor.half, Tensor.bfloat16}
@@ -39,12 +39,13 @@ class CastWeights:
         # The original is kept with its copy: while it lives, no other tensor has its id.
         self._copies: dict[int, tuple[Tensor, Tensor]] = {}
 
-    def of(self, module: nn.Module) -> dict[str, Tensor]:
-        """Return the tensors of `module` by the names they have in it."""
+    def of(self, module: nn.Module, *, differentiable: bool = False) -> dict[str, Tensor]:
+        """Return the tensors of `module` by the names they have in it; `differentiable` parameters ask for gradients."""
         found = {}
         for prefix, part in module.named_modules():
             for name, parameter in part.named_parameters(recurse=False, remove_duplicate=False):
-                found[f"{prefix}.{name}".lstrip(".")] = self._cast(parameter, copy=False)
+                cast = self._cast(parameter, copy=parameter.is_inference())
+                found[f"{prefix}.{name}".lstrip(".")] = cast.detach().requires_grad_() if differentiable else cast
             for name, buffer in part.named_buffers(recurse=False, remove_duplicate=False):
                 found[f"{prefix}.{name}".lstrip(".")] = self._cast(buffer, copy=True)
         return found
@@ -52,8 +53,17 @@ class CastWeights:
     def _cast(self, tensor: Tensor, *, copy: bool) -> Tensor:
         if id(tensor) not in self._copies:
             dtype = self.dtype if tensor.is_floating_point() else tensor.dtype
+            if tensor.is_complex():
+                dtype = self.dtype.to_complex()
             self._copies[id(tensor)] = (tensor, tensor.detach().to(dtype, copy=copy))
         return self._copies[id(tensor)][1]
+
+
+@contextmanager
+def exact_autograd() -> Iterator[None]:
+    """Allow gradients whatever the caller's mode."""
+    with torch.inference_mode(False), torch.enable_grad():
+        yield
 
 
 @contextmanager

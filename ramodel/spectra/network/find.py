@@ -1,0 +1,257 @@
+"""Which modules of a network are its residual blocks."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from torch import nn
+
+from ramodel.spectra.network.convention import Graph, continues, leads_to, same_tensor, seen_skip
+from ramodel.spectra.network.recording import NamedBlock, Visit
+
+__all__ = ["Stage", "found_stages", "given_blocks", "given_stages", "scope"]
+
+_Lists = (nn.ModuleList, nn.Sequential)
+
+
+class Stage(NamedTuple):
+    """Blocks one after another with states of one shape."""
+
+    name: str
+    blocks: tuple[NamedBlock, ...]
+    shape: tuple[int, ...]
+    """Of the state of one sample."""
+
+
+def given_blocks(model: nn.Module, blocks: Sequence[str | nn.Module]) -> tuple[NamedBlock, ...]:
+    """Return the blocks that the user lists, as names or modules.
+
+    Raises
+    ------
+    TypeError
+        If `blocks` is no list, or holds something that is neither a name nor a module.
+    ValueError
+        If there are no blocks, or one is unknown or listed twice.
+
+    Examples
+    --------
+    >>> network = nn.Sequential(nn.Linear(3, 2), nn.Tanh(), nn.Linear(2, 2))
+    >>> [block.name for block in given_blocks(network, ["2", network[1]])]
+    ['2', '1']
+    """
+    if isinstance(blocks, str) or not isinstance(blocks, Iterable):
+        raise TypeError(f"blocks is {blocks!r}; it must be a list of names or modules.")
+    modules = dict(model.named_modules())
+    names = {module: name for name, module in modules.items()}
+    found = []
+    for block in blocks:
+        if isinstance(block, str):
+            if block not in modules:
+                raise ValueError(f"blocks has {block!r}; {type(model).__name__} has no module of that name.")
+            found.append(NamedBlock(block, modules[block]))
+        elif isinstance(block, nn.Module):
+            if block not in names:
+                raise ValueError(f"blocks has a {type(block).__name__} that is not part of {type(model).__name__}.")
+            found.append(NamedBlock(names[block], block))
+        else:
+            raise TypeError(f"blocks has an entry of type {type(block).__name__}; it must hold names or modules.")
+    if not found:
+        raise ValueError("blocks is empty; there must be at least one block to measure.")
+    if len({id(block.module) for block in found}) < len(found):
+        raise ValueError("blocks lists a module twice; every layer must be a module of its own.")
+    return tuple(found)
+
+
+def given_stages(blocks: Sequence[NamedBlock], visits: Mapping[str, Visit]) -> tuple[Stage, ...]:
+    """Return the listed blocks as stages: neighbours in one list of the network with states of one shape."""
+    runs: list[list[NamedBlock]] = []
+    for block in blocks:
+        if (
+            runs
+            and _kind(runs[-1][-1].name) == _kind(block.name)
+            and _shape(visits[block.name]) == _shape(visits[runs[-1][-1].name])
+        ):
+            runs[-1].append(block)
+        else:
+            runs.append([block])
+    return _stages([(_kind(run[0].name), run) for run in runs], visits)
+
+
+def scope(model: nn.Module) -> str:
+    """Return the name below which blocks are looked for: "blocks" where the network has a list of that name."""
+    return "blocks" if isinstance(getattr(model, "blocks", None), _Lists) else ""
+
+
+def found_stages(
+    model: nn.Module, visits: Mapping[str, Visit], graph: Graph
+) -> tuple[tuple[Stage, ...], tuple[str, ...]]:
+    """Return the stages found in an observed network, and in sentences what was left out.
+
+    The members of a ModuleList or Sequential that keep the shape of the state are blocks where the graph shows their
+    skip: inside them, or around them. Failing that, the members of a single such list are blocks without a skip that
+    can be seen. A member that is itself a row of blocks (a stage) is looked into.
+
+    Parameters
+    ----------
+    visits
+        Of every module of `model` that was called once.
+
+    Raises
+    ------
+    ValueError
+        If there are no such lists, or several that do not follow one another.
+    """
+    lists = {
+        name: [f"{name}.{child}".lstrip(".") for child, _ in module.named_children()]
+        for name, module in model.named_modules()
+        if isinstance(module, _Lists) and (name + ".").startswith(scope(model))
+    }
+    keeping = {
+        name: [member for member in members if member in visits and visits[member].keeps_shape]
+        for name, members in lists.items()
+    }
+    inside = {name: [m for m in members if seen_skip(visits[m]).skip] for name, members in keeping.items()}
+    candidates = _outermost({name: _blocks_of(name, inside, visits) for name in lists})
+    if not candidates:
+        candidates = _outermost({name: [m for m in keeping[name] if graph.adds(visits[m])] for name in lists})
+    if not candidates:
+        candidates = _outermost({name: _plain(keeping[name], lists, visits) for name in lists})
+        if len(candidates) > 1:
+            raise ValueError(_cannot_choose(model, candidates, visits, "no list of blocks whose skip can be seen"))
+    if not candidates:
+        raise ValueError(_none_found(model, visits))
+    ordered = sorted(candidates, key=lambda name: list(visits).index(candidates[name][0]))
+    for first, second in zip(ordered, ordered[1:], strict=False):
+        if not leads_to(visits[candidates[second][0]], visits[candidates[first][-1]]):
+            raise ValueError(_cannot_choose(model, candidates, visits, "several lists of blocks, not in a row"))
+    runs, notes = [], []
+    for name in ordered:
+        blocks = [NamedBlock(member, visits[member].module) for member in candidates[name]]
+        runs += [(name, run) for run in _runs(blocks, visits)]
+        notes += [_left_out(member, visits) for member in lists[name] if member not in candidates[name]]
+    return _stages(runs, visits), tuple(notes)
+
+
+def _blocks_of(name: str, inside: Mapping[str, list[str]], visits: Mapping[str, Visit]) -> list[str]:
+    """Return the members of a list that contain their skip, without those that are rows of blocks themselves."""
+    members = inside[name]
+    return [
+        member
+        for member in members
+        if not inside.get(member)
+        and not (len(members) == 1 and any(_row(visits[member], inner, visits) for inner in _below(member, inside)))
+    ]
+
+
+def _below(member: str, inside: Mapping[str, list[str]]) -> list[list[str]]:
+    return [members for name, members in inside.items() if name.startswith(f"{member}.") and members]
+
+
+def _row(whole: Visit, members: Sequence[str], visits: Mapping[str, Visit]) -> bool:
+    """Return whether a module does nothing but call the members one after another."""
+    first, last = visits[members[0]], visits[members[-1]]
+    return same_tensor(whole.entry, first.entry) and same_tensor(whole.exit, last.exit)
+
+
+def _plain(members: list[str], lists: Mapping[str, list[str]], visits: Mapping[str, Visit]) -> list[str]:
+    """Return the members if each returns the state of the next one."""
+    if any(member in lists and len(members) == 1 for member in members):
+        return []
+    pairs = zip(members, members[1:], strict=False)
+    follows = all(continues(visits[first], visits[second]) == "returned" for first, second in pairs)
+    return members if follows else []
+
+
+def _outermost(candidates: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """Return the lists that have blocks and are in no block of another list."""
+    found: dict[str, list[str]] = {}
+    for name, members in candidates.items():  # an outer list comes before the lists in it
+        taken = [block for blocks in found.values() for block in blocks]
+        if members and not any(f"{name}.".startswith(f"{block}.") for block in taken):
+            found[name] = members
+    return found
+
+
+def _runs(blocks: Sequence[NamedBlock], visits: Mapping[str, Visit]) -> list[list[NamedBlock]]:
+    runs = [[blocks[0]]]
+    for before, block in zip(blocks, blocks[1:], strict=False):
+        first, second = visits[before.name], visits[block.name]
+        if _shape(first) == _shape(second) and continues(first, second):
+            runs[-1].append(block)
+        else:
+            runs.append([block])
+    return runs
+
+
+def _stages(runs: Sequence[tuple[str, list[NamedBlock]]], visits: Mapping[str, Visit]) -> tuple[Stage, ...]:
+    names = [name for name, _ in runs]
+    stages = []
+    for name, run in runs:
+        label = name or "model"
+        if names.count(name) > 1:
+            label = run[0].name if len(run) == 1 else f"{run[0].name} .. {run[-1].name}"
+        stages.append(Stage(label, tuple(run), _shape(visits[run[0].name])))
+    return tuple(stages)
+
+
+def _kind(name: str) -> str:
+    """Return a block's name with a star for its number: that of its list where the number is the end.
+
+    >>> _kind("layer3.2"), _kind("layer3.2.branch"), _kind("stem")
+    ('layer3', 'layer3.*.branch', '')
+    """
+    parts = name.split(".")
+    numbers = [place for place, part in enumerate(parts) if part.isdigit()]
+    if not numbers or numbers[-1] == len(parts) - 1:
+        return ".".join(parts[:-1])
+    return ".".join("*" if place == numbers[-1] else part for place, part in enumerate(parts))
+
+
+def _shape(visit: Visit) -> tuple[int, ...]:
+    return () if visit.state is None else tuple(visit.state.shape[1:])
+
+
+def _left_out(member: str, visits: Mapping[str, Visit]) -> str:
+    visit = visits.get(member)
+    if visit is None:
+        return f"{member} is left out: it is not called exactly once."
+    if visit.state is None or visit.output is None:
+        return f"{member} ({type(visit.module).__name__}) is left out: it does not map one state to another."
+    if not visit.keeps_shape:
+        return (
+            f"{member} ({type(visit.module).__name__}) is left out: it maps states of shape {_shape(visit)} to "
+            f"{tuple(visit.output.shape[1:])}, so that it has no Residual Jacobian."
+        )
+    return f"{member} ({type(visit.module).__name__}) is left out: it shows no skip of its own."
+
+
+def _cannot_choose(
+    model: nn.Module, candidates: Mapping[str, list[str]], visits: Mapping[str, Visit], what: str
+) -> str:
+    lines = []
+    for name, members in candidates.items():
+        kind, shape = type(visits[members[0]].module).__name__, _shape(visits[members[0]])
+        lines.append(f"  {_line(model, name, members)}  # {len(members)} x {kind}, state {shape}")
+    return f"blocks is None and {type(model).__name__} has {what}. Say which to measure:\n" + "\n".join(lines)
+
+
+def _line(model: nn.Module, name: str, members: Sequence[str]) -> str:
+    """Return what to type for the members of a list."""
+    if len(members) < len(list(model.get_submodule(name).children())):
+        return f"blocks={list(members)!r}"
+    if not name:
+        return "blocks=model"
+    plain = not any(part.isdigit() for part in name.split("."))
+    return f"blocks=model.{name}" if plain else f"blocks=model.get_submodule({name!r})"
+
+
+def _none_found(model: nn.Module, visits: Mapping[str, Visit]) -> str:
+    start = (
+        f"blocks is None and {type(model).__name__} has no ModuleList or Sequential of modules that keep the shape of"
+    )
+    residual = [name for name, visit in visits.items() if name and seen_skip(visit).skip]
+    if residual:
+        return f"{start} the state. These modules add to their input: say blocks={residual!r}."
+    lists = [name for name, module in model.named_modules() if name and isinstance(module, _Lists)]
+    outer = [name for name in lists if not any(name.startswith(f"{other}.") for other in lists)]
+    has = f"; it has {', '.join(map(repr, outer))}" if outer else ""
+    return f"{start} the state{has}. Pass the blocks, as modules or names, such as blocks=['{outer[0] if outer else 'layers'}.0']."
