@@ -1,28 +1,26 @@
-"""RA2: singular vectors of Residual Jacobians align, left with right and across depth.
+"""RA2, index by index: the k-th singular vectors of one Residual Jacobian in the frames of another.
 
 Jacobians are ``[L, ..., d, d]``, layers first; singular vectors are rows, ``[L, ..., K, d]``, largest singular value
-first, as `ramodel.spectra.measure` returns them; axes in between, such as inputs, stay as they are. Single vectors are
-arbitrary inside a cluster of equal singular values (S14): trust `alignment_grid` where values are apart, and the
-basis-free metrics everywhere.
+first, as `ramodel.measure` returns them; axes in between, such as inputs and tokens, stay as they are. Grids are
+``[L, L, ..., K, K]``: layer i of the vectors, layer j of the Jacobian, index of u, index of v. Single vectors are
+arbitrary inside a cluster of equal singular values (S14): trust grids where values are apart, and the basis-free
+metrics of `ramodel.metrics.subspaces` and `ramodel.metrics.symmetry` everywhere.
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
-import array_api_compat
-
-from ramodel.checks import integer, nonnegative
-from ramodel.metrics.arrays import Array, Namespace, norm, ratio, real_array, spectrum
+from ramodel.metrics.arrays import Array, Namespace, ratio, real_array, square
 
 __all__ = [
+    "PairMeans",
     "alignment_grid",
-    "asymmetry_error",
+    "diagonal_energy_score",
     "frame_coordinates",
-    "jacobian_cosine",
-    "leading_directions",
-    "subspace_affinity_score",
+    "pair_means",
+    "sign_consistency_score",
+    "signed_grid",
 ]
-
-_ORTHONORMAL = 1e-3
 
 
 def alignment_grid(left: Array, jacobians: Array, right: Array) -> Array:
@@ -67,6 +65,43 @@ def alignment_grid(left: Array, jacobians: Array, right: Array) -> Array:
     return xp.stack(grids, axis=1)
 
 
+def signed_grid(left: Array, jacobians: Array, right: Array) -> Array:
+    """Return ``U_i^T J_j V_i`` for all pairs of layers, signs kept (RA2: the singular values of J_j on the diagonal).
+
+    The raw material of `diagonal_energy_score`, `sign_consistency_score` and `ramodel.metrics.coupling_error`. With
+    `left` and `right` exchanged it is the second grid of the literature, ``V_i^T J_j U_i``: the same where blocks are
+    symmetric. Invariant under rotation of all layers together, even with different rotations on the left and on the
+    right, and under joint signs of u_k and v_k; a single sign turns a row or a column. Linear in J_j.
+
+    Parameters
+    ----------
+    left, right
+        ``[L, ..., K, d]``, orthonormal rows: singular vectors of the same `jacobians`.
+    jacobians
+        ``[L, ..., d, d]``.
+
+    Returns
+    -------
+    Array
+        ``[L, L, ..., K, K]``: layer i of the vectors, layer j of the Jacobian, index of u, index of v.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the arrays are not finite or their shapes do not fit each other.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> frames = np.stack([np.eye(2), np.eye(2)])
+    >>> signed_grid(frames, [np.diag([2.0, 1.0]), np.diag([-3.0, 1.0])], frames)[0, 1]
+    array([[-3.,  0.],
+           [ 0.,  1.]])
+    """
+    found = list(frame_coordinates(left, jacobians, right))
+    return found[0][1].stack([coordinates for coordinates, _ in found], axis=1)
+
+
 def frame_coordinates(left: Array, jacobians: Array, right: Array) -> Iterator[tuple[Array, Namespace]]:
     """Yield ``U_i^T J_j V_i`` [layer i, ..., K, K] for each layer j, and the functions of the arrays' library.
 
@@ -74,7 +109,7 @@ def frame_coordinates(left: Array, jacobians: Array, right: Array) -> Iterator[t
     """
     left, xp = real_array("left", left, axes="layer ... rank coordinate")
     right, _ = real_array("right", right, axes="layer ... rank coordinate")
-    jacobians, _ = _square("jacobians", jacobians, "layer ... row column")
+    jacobians, _ = square("jacobians", jacobians, axes="layer ... row column")
     wanted = (*jacobians.shape[:-2], left.shape[-2], jacobians.shape[-1])
     for name, vectors in (("left", left), ("right", right)):
         if tuple(vectors.shape) != wanted:
@@ -92,19 +127,16 @@ def frame_coordinates(left: Array, jacobians: Array, right: Array) -> Iterator[t
         yield xp.moveaxis(xp.matmul(image, columns), -3, 0), xp
 
 
-def subspace_affinity_score(first: Array, second: Array) -> Array:
-    """Return the mean squared cosine of the principal angles between two subspaces (RA2: 1, they coincide).
+def diagonal_energy_score(grid: Array) -> Array:
+    """Return the share of the energy of a grid on its diagonal, ``sum_k g_kk^2 / sum_km g_km^2`` (RA2: 1).
 
-    ``||A B^T||_F^2 / max(dim A, dim B)`` for orthonormal rows A, B. Range 0 (orthogonal) .. 1 (equal); independent
-    random (Haar) subspaces of dimension K in R^d give K/d on average, the level of a network without skips (S8).
-    Basis-free: invariant under any rotation or sign flip within either subspace, and under rotation of both together.
-    Rows of zeros span nothing (see `leading_directions`); 0 where a subspace has no dimension at all.
+    Range 0 .. 1; exactly 1/K on average for independent random (Haar) frames. Invariant under the sign of any row or
+    column and under scale; **not** under rotations inside clusters of equal singular values. 0 for a grid of zeros.
 
     Parameters
     ----------
-    first, second
-        ``[..., K, d]``, orthonormal or zero rows. Axes in front broadcast: ``left[:, None], left[None, :]`` gives
-        all pairs of layers.
+    grid
+        ``[..., K, K]``, such as `signed_grid` returns.
 
     Returns
     -------
@@ -114,83 +146,29 @@ def subspace_affinity_score(first: Array, second: Array) -> Array:
     Raises
     ------
     TypeError, ValueError
-        If the arrays are not finite, do not fit each other or their rows are not orthonormal.
+        If `grid` is not a finite array of square matrices.
 
     Examples
     --------
-    >>> float(subspace_affinity_score([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]], [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]))
-    0.5
+    >>> float(diagonal_energy_score([[3.0, 0.0], [4.0, 0.0]]))
+    0.36
     """
-    first, xp = _orthonormal("first", first)
-    second, _ = _orthonormal("second", second)
-    if first.shape[-1] != second.shape[-1]:
-        raise ValueError(
-            f"second has vectors of {second.shape[-1]} coordinates and first of {first.shape[-1]}; "
-            "subspaces of the same space can be compared."
-        )
-    overlap = xp.sum(xp.matmul(first, xp.matrix_transpose(second)) ** 2, axis=(-2, -1))
-    score = ratio(overlap, xp.maximum(_dimension(first, xp), _dimension(second, xp)), xp, empty=0.0)
-    return xp.where(score > 1.0, xp.ones_like(score), score)  # rounding may exceed the greatest value
+    relative, xp = _relative(grid)
+    energy = relative**2
+    return ratio(_diagonal_sum(energy, xp), xp.sum(energy, axis=(-2, -1)), xp, empty=0.0)
 
 
-def leading_directions(vectors: Array, singular_values: Array, count: int, *, floor: float = 1e-3) -> Array:
-    """Return the first `count` singular vectors, those of negligible singular values replaced by zero rows.
+def sign_consistency_score(grid: Array) -> Array:
+    """Return the positive share of the diagonal of a grid, ``sum_k max(g_kk, 0) / sum_k |g_kk|`` (RA2: 1).
 
-    A Jacobian of rank below `count` has no top-`count` subspace: the vectors of its zero singular values are arbitrary
-    and would spoil `subspace_affinity_score`. Rows with ``s_k <= floor * s_1`` become zero, which spans nothing.
+    1 where the k-th left and right vectors of one layer belong together in the other with the same sign; 0 where every
+    sign is turned; exactly 1/2 on average for independent random (Haar) frames. Invariant under joint signs of u_k and
+    v_k and under scale. 0 where the diagonal is zero.
 
     Parameters
     ----------
-    vectors
-        ``[..., K, d]``, left or right singular vectors as rows.
-    singular_values
-        ``[..., K]``, decreasing.
-    count
-        Dimension of the subspace, such as the number of classes; at most K.
-    floor
-        Least singular value that counts, relative to the largest.
-
-    Returns
-    -------
-    Array
-        ``[..., count, d]``.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the arrays are not finite or do not fit each other, or `count` exceeds K.
-
-    Examples
-    --------
-    >>> leading_directions([[1.0, 0.0], [0.0, 1.0]], [1.0, 1e-9], 2)
-    array([[1., 0.],
-           [0., 0.]])
-    """
-    vectors, xp = real_array("vectors", vectors, axes="... rank coordinate")
-    values, _ = spectrum(singular_values)
-    if tuple(values.shape) != tuple(vectors.shape[:-1]):
-        raise ValueError(
-            f"singular_values has shape {tuple(values.shape)}; with vectors of shape {tuple(vectors.shape)} "
-            f"it must have shape {tuple(vectors.shape[:-1])}."
-        )
-    count = integer("count", count, maximum=vectors.shape[-2], hint="Measure with a larger rank.")
-    floor = nonnegative("floor", floor)
-    kept = values[..., :count] > floor * values[..., :1]
-    top = vectors[..., :count, :]
-    return xp.where(kept[..., None], top, xp.zeros_like(top))
-
-
-def asymmetry_error(jacobians: Array) -> Array:
-    """Return ``||J - J^T||_F / ||J||_F`` (S1: 0, every block is symmetric).
-
-    Range 0 (symmetric) .. 2 (antisymmetric); sqrt(2) on average (root mean square) for independent random left and
-    right singular vectors in many dimensions, the level of a network without skips. Invariant under rotation
-    (J -> Q J Q^T) and scale. 0 for a zero Jacobian, which is symmetric.
-
-    Parameters
-    ----------
-    jacobians
-        ``[..., d, d]``.
+    grid
+        ``[..., K, K]``, with signs: `signed_grid`, not `alignment_grid`.
 
     Returns
     -------
@@ -200,78 +178,72 @@ def asymmetry_error(jacobians: Array) -> Array:
     Raises
     ------
     TypeError, ValueError
-        If `jacobians` is not a finite array of square matrices.
+        If `grid` is not a finite array of square matrices.
 
     Examples
     --------
-    >>> float(asymmetry_error([[0.0, 1.0], [-1.0, 0.0]]))
-    2.0
+    >>> float(sign_consistency_score([[3.0, 7.0], [0.0, -1.0]]))
+    0.75
     """
-    jacobians, xp = _square("jacobians", jacobians, "... row column")
-    unit = _unit(jacobians, xp)
-    return norm(unit - xp.matrix_transpose(unit), xp, axis=(-2, -1))
+    relative, xp = _relative(grid)
+    positive = _diagonal_sum(xp.where(relative > 0.0, relative, xp.zeros_like(relative)), xp)
+    return ratio(positive, _diagonal_sum(xp.abs(relative), xp), xp, empty=0.0)
 
 
-def jacobian_cosine(jacobians: Array) -> Array:
-    """Return the cosine between the Jacobians of all pairs of layers (S1: 1, all blocks are equal up to size).
+class PairMeans(NamedTuple):
+    """Means of a metric over pairs of different layers."""
 
-    ``<J_i, J_j>_F / (||J_i||_F ||J_j||_F)``. Range -1 .. 1; about 0 +- 1/d for independent random ones. Basis-free:
-    invariant under J -> P J Q for the same orthogonal P, Q in all layers, and under positive scale of each J_l. 0 where
-    a Jacobian is zero, also with itself.
+    adjacent: Array
+    """``[...]``, over pairs of neighbours, both orders."""
+    all_pairs: Array
+    """``[...]``, over all pairs i != j."""
+
+
+def pair_means(pairs: Array) -> PairMeans:
+    """Return the means of a pairwise metric over neighbours and over all pairs of different layers (S8).
+
+    Without skips only neighbours align (S8): `adjacent` is then above `all_pairs`; RA2 says that depth makes no
+    difference, and both are equal. Invariant under reversal of the layers; linear in the metric.
 
     Parameters
     ----------
-    jacobians
-        ``[L, ..., d, d]``.
+    pairs
+        ``[L, L, ...]``, L >= 2, such as `ramodel.metrics.jacobian_cosine` returns; the diagonal does not count.
 
     Returns
     -------
-    Array
-        ``[L, L, ...]``.
+    PairMeans
+        Entries of shape ``[...]``.
 
     Raises
     ------
     TypeError, ValueError
-        If `jacobians` is not a finite array of square matrices.
+        If `pairs` is not finite, its first two axes differ, or there are fewer than two layers.
 
     Examples
     --------
-    >>> jacobian_cosine([[[1.0, 0.0], [0.0, 0.0]], [[3.0, 0.0], [0.0, 4.0]]])
-    array([[1. , 0.6],
-           [0.6, 1. ]])
+    >>> means = pair_means([[1.0, 0.9, 0.3], [0.9, 1.0, 0.9], [0.3, 0.9, 1.0]])
+    >>> float(means.adjacent.round(6)), float(means.all_pairs.round(6))
+    (0.9, 0.7)
     """
-    jacobians, xp = _square("jacobians", jacobians, "layer ... row column")
-    unit = xp.moveaxis(_unit(jacobians, xp), 0, -3)
-    flat = xp.reshape(unit, (*unit.shape[:-2], unit.shape[-1] ** 2))
-    cosine = xp.matmul(flat, xp.matrix_transpose(flat))
-    return xp.clip(xp.moveaxis(cosine, (-2, -1), (0, 1)), -1.0, 1.0)
-
-
-def _square(name: str, value: Array, axes: str) -> tuple[Array, Namespace]:
-    array, xp = real_array(name, value, axes=axes)
-    if array.shape[-1] != array.shape[-2]:
-        raise ValueError(f"{name} has shape {tuple(array.shape)}; its last two axes must be of equal length.")
-    return array, xp
-
-
-def _orthonormal(name: str, value: Array) -> tuple[Array, Namespace]:
-    rows, xp = real_array(name, value, axes="... rank coordinate")
-    products = xp.matmul(rows, xp.matrix_transpose(rows))
-    # A row has length one or zero, so the square of its length equals the length.
-    expected = xp.eye(rows.shape[-2], dtype=rows.dtype, device=array_api_compat.device(rows)) * products**2
-    worst = float(xp.max(xp.abs(products - expected)))
-    if worst > _ORTHONORMAL:
+    array, xp = real_array("pairs", pairs, axes="layer layer ...")
+    depth = array.shape[0]
+    if array.shape[1] != depth or depth < 2:
         raise ValueError(
-            f"{name} has rows that are not orthonormal (off by {worst:.1e}); give singular vectors as rows, "
-            "[..., rank, coordinate], or the rows of a QR decomposition."
+            f"pairs has shape {tuple(array.shape)}; its first two axes must both be the layers, at least two."
         )
-    return rows, xp
+    beside = [(i, i + 1) for i in range(depth - 1)]
+    adjacent = xp.stack([0.5 * (array[i, j, ...] + array[j, i, ...]) for i, j in beside])
+    trace = sum((array[i, i, ...] for i in range(1, depth)), start=array[0, 0, ...])
+    total = xp.sum(array, axis=(0, 1)) - trace
+    return PairMeans(xp.mean(adjacent, axis=0), total / (depth * (depth - 1)))
 
 
-def _dimension(rows: Array, xp: Namespace) -> Array:
-    return xp.round(xp.sum(rows**2, axis=(-2, -1)))
+def _relative(grid: Array) -> tuple[Array, Namespace]:
+    """Return the entries over the largest, so that no square can overflow or vanish."""
+    array, xp = square("grid", grid, axes="... rank rank")
+    return ratio(array, xp.max(xp.abs(array), axis=(-2, -1), keepdims=True), xp, empty=0.0), xp
 
 
-def _unit(jacobians: Array, xp: Namespace) -> Array:
-    size = norm(jacobians, xp, axis=(-2, -1))[..., None, None]
-    return ratio(jacobians, size, xp, empty=0.0)
+def _diagonal_sum(matrices: Array, xp: Namespace) -> Array:
+    return xp.linalg.trace(matrices)

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 import array_api_compat
 import numpy as np
 
-__all__ = ["Array", "Namespace", "norm", "ratio", "real_array", "spectrum"]
+__all__ = ["Array", "Namespace", "norm", "quantile", "ratio", "real_array", "spectrum", "square"]
 
 Array: TypeAlias = Any
 """A NumPy array, a torch tensor (CPU or CUDA) or any other array of the Python array-API standard."""
@@ -15,7 +15,7 @@ Namespace: TypeAlias = ModuleType
 """The functions of the standard for one array library."""
 
 
-def real_array(name: str, value: Array, *, axes: str) -> tuple[Array, Namespace]:
+def real_array(name: str, value: Array, *, axes: str, infinite: bool = False) -> tuple[Array, Namespace]:
     """Return `value` in float64, in its own library and on its own device, and the functions of that library.
 
     Parameters
@@ -26,6 +26,8 @@ def real_array(name: str, value: Array, *, axes: str) -> tuple[Array, Namespace]
         An array of any library of the standard; lists, xarray objects and the like become NumPy arrays.
     axes
         Its axes, separated by blanks; ``...`` stands for any number of axes, such as ``"state ... coordinate"``.
+    infinite
+        Whether entries may be infinite.
 
     Raises
     ------
@@ -51,10 +53,11 @@ def real_array(name: str, value: Array, *, axes: str) -> tuple[Array, Namespace]
     if 0 in array.shape:
         raise ValueError(f"{name} is empty (shape {tuple(array.shape)}); no axis may have length 0.")
     array = xp.astype(array, xp.float64)
-    finite = xp.isfinite(array)
-    if not bool(xp.all(finite)):
-        spot = ", ".join(str(int(axis[0])) for axis in xp.nonzero(~finite))
-        raise ValueError(f"{name}[{spot}] is not finite; every entry must be a finite number.")
+    allowed = ~xp.isnan(array) if infinite else xp.isfinite(array)
+    if not bool(xp.all(allowed)):
+        spot = ", ".join(str(int(axis[0])) for axis in xp.nonzero(~allowed))
+        wrong, rule = ("NaN", "a number") if infinite else ("not finite", "a finite number")
+        raise ValueError(f"{name}[{spot}] is {wrong}; every entry must be {rule}.")
     return array, xp
 
 
@@ -64,6 +67,14 @@ def spectrum(value: Array) -> tuple[Array, Namespace]:
     if bool(xp.any(values < 0.0)) or bool(xp.any(values[..., 1:] > values[..., :-1])):
         raise ValueError("singular_values must be non-negative and decrease along the last axis; sort them first.")
     return values, xp
+
+
+def square(name: str, value: Array, *, axes: str) -> tuple[Array, Namespace]:
+    """Return matrices as `real_array` does; refuse those that are not square with ValueError."""
+    array, xp = real_array(name, value, axes=axes)
+    if array.shape[-1] != array.shape[-2]:
+        raise ValueError(f"{name} has shape {tuple(array.shape)}; its last two axes must be of equal length.")
+    return array, xp
 
 
 def norm(array: Array, xp: Namespace, *, axis: int | tuple[int, ...]) -> Array:
@@ -79,6 +90,23 @@ def ratio(numerator: Array, denominator: Array, xp: Namespace, *, empty: float) 
     safe = xp.where(zero, xp.ones_like(denominator), denominator)
     over_zero = xp.where(numerator == 0.0, xp.full_like(numerator, empty), xp.full_like(numerator, xp.inf))
     return xp.where(zero, over_zero, numerator / safe)
+
+
+def quantile(array: Array, level: float, xp: Namespace) -> Array:
+    """Return the quantile of the last axis, linear between neighbours; entries may be infinite."""
+    ordered = xp.sort(array, axis=-1)
+    position = level * (ordered.shape[-1] - 1)
+    below = int(position)
+    share = position - below
+    lower = ordered[..., below]
+    if share == 0.0:
+        return lower
+    upper = ordered[..., below + 1]
+    # Equal neighbours, two infinities among them, need no mean.
+    apart = upper != lower
+    zeros = xp.zeros_like(lower)
+    mean = (1.0 - share) * xp.where(apart, lower, zeros) + share * xp.where(apart, upper, zeros)
+    return xp.where(apart, mean, lower)
 
 
 def _from_list(name: str, value: Any) -> Array:

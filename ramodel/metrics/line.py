@@ -12,7 +12,15 @@ from typing import NamedTuple
 
 from ramodel.metrics.arrays import Array, Namespace, norm, ratio, real_array
 
-__all__ = ["Plane", "line_deviation_error", "line_shape_ratio", "principal_plane", "step_cv", "step_lengths"]
+__all__ = [
+    "Plane",
+    "geodesic_ratio",
+    "line_deviation_error",
+    "line_shape_ratio",
+    "principal_plane",
+    "step_cv",
+    "step_lengths",
+]
 
 _ROUNDING = 4.0 * sys.float_info.epsilon
 
@@ -82,8 +90,10 @@ def step_cv(states: Array) -> Array:
 def line_shape_ratio(states: Array) -> Array:
     """Return L over the length of the sum of the unit steps (RA1: 1, every step points the same way).
 
-    ``L / ||sum_l (h_l - h_{l-1}) / ||h_l - h_{l-1}|| ||``. Range 1 .. infinity (infinite where the directions
-    cancel); random directions in many dimensions give about sqrt(L). Only directions count, so it is invariant under
+    ``L / ||sum_l (h_l - h_{l-1}) / ||h_l - h_{l-1}|| ||``: the line-shape score (LSS) of Gai & Zhang (2021), as Aubry,
+    Meng, Sugolov & Papyan (2024) use it: the length of the track whose steps are all made one long, over its reach.
+    Range 1 .. infinity (infinite where the directions cancel); random directions in many dimensions give about sqrt(L).
+    Only directions count, so it is invariant under
     rotation, reflection, translation, scale, any order and any rescaling of single steps. Steps of zero length have no
     direction and are not counted; 1 where no step is made.
 
@@ -115,6 +125,48 @@ def line_shape_ratio(states: Array) -> Array:
     unit = xp.where(moved[..., None], unit, xp.zeros_like(unit))
     count = xp.sum(xp.astype(moved, xp.float64), axis=0)
     bare = ratio(count, norm(xp.sum(unit, axis=0), xp, axis=-1), xp, empty=1.0)
+    return xp.where(bare < 1.0, xp.ones_like(bare), bare)  # rounding may fall short of the least value
+
+
+def geodesic_ratio(states: Array) -> Array:
+    """Return the kinetic energy of a trajectory over that of the straight, even one with the same ends (RA1: 1).
+
+    ``L sum_l ||h_l - h_{l-1}||^2 / ||h_L - h_0||^2``. Gai & Zhang (2021) hold that residual networks learn the geodesic
+    of transport, which an input travels on a line at constant speed: 1 if and only if RA1 holds to the letter (own;
+    Cauchy-Schwarz). It is the square of path length over distance, times ``1 + step_cv^2``: a bend and an uneven step
+    both count. Range 1 .. infinity (infinite where the path returns to its start); about L for steps in random
+    directions. Invariant under rotation, reflection, translation, scale and any order of the steps. 1 where no step is
+    made.
+
+    Parameters
+    ----------
+    states
+        ``[L + 1, ..., d]``.
+
+    Returns
+    -------
+    Array
+        ``[...]``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `states` is not a finite real array of at least two states.
+
+    Examples
+    --------
+    >>> float(geodesic_ratio([[0.0, 0.0], [1.0, 0.0], [2.0, 0.0]]))
+    1.0
+    >>> float(geodesic_ratio([[0.0, 0.0], [1.0, 0.0], [4.0, 0.0]]).round(12))
+    1.25
+    """
+    steps, lengths, xp = _steps(states)
+    longest = xp.max(lengths, axis=0)
+    unit = xp.where(longest > 0.0, longest, xp.ones_like(longest))
+    energy = lengths.shape[0] * xp.sum((lengths / unit) ** 2, axis=0)
+    distance = norm(xp.sum(steps / unit[..., None], axis=0), xp, axis=-1)
+    bare = ratio(energy, distance**2, xp, empty=1.0)
+    bare = xp.where(longest > 0.0, bare, xp.ones_like(bare))
     return xp.where(bare < 1.0, xp.ones_like(bare), bare)  # rounding may fall short of the least value
 
 

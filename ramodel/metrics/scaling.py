@@ -1,6 +1,7 @@
 """RA4: top singular values scale inversely with depth.
 
 Two readings: across networks of depth L (`depth_exponent`) and within one network, layer by layer (`inverse_line`).
+Intervals here are those of least squares; `ramodel.metrics.resampling` has robust lines and intervals over inputs.
 """
 
 from typing import NamedTuple
@@ -9,18 +10,19 @@ from scipy.special import stdtrit
 
 from ramodel.metrics.arrays import Array, Namespace, ratio, real_array
 
-__all__ = ["Fit", "depth_exponent", "inverse_line"]
+__all__ = ["CONFIDENCE", "Fit", "depth_exponent", "inverse_line", "least_squares", "matching_depths", "positive_layers"]
 
-_CONFIDENCE = 0.95
+CONFIDENCE = 0.95
+"""Of every interval."""
 
 
 class Fit(NamedTuple):
-    """A straight line fitted by least squares: floats, or arrays where many lines were fitted at once."""
+    """A straight line: floats, or arrays where many lines were fitted at once."""
 
     slope: Array
     intercept: Array
     interval: tuple[Array, Array]
-    """95 % interval of the slope, from Student's t with `points - 2` degrees of freedom."""
+    """95 % interval of the slope: from Student's t with `points - 2` degrees of freedom, or from the bootstrap."""
     r_squared: Array
     """Share of the variance on the line, 0 .. 1; 1 where nothing varies."""
     points: int
@@ -59,22 +61,14 @@ def depth_exponent(depths: Array, singular_values: Array) -> Fit:
     >>> round(fit.slope, 12), round(fit.r_squared, 12)
     (-1.0, 1.0)
     """
-    values, xp = _positive("singular_values", singular_values, "network ...", "Leave collapsed networks out.")
-    depths, _ = _positive("depths", depths, "network", "")
-    if depths.shape[0] != values.shape[0]:
-        raise ValueError(
-            f"depths has {depths.shape[0]} entries and singular_values has shape {tuple(values.shape)}; "
-            "the first axis of singular_values must match depths."
-        )
+    depths, values, xp = matching_depths(depths, singular_values, "network ...")
     logs = xp.reshape(xp.log(values), (values.shape[0], -1))
     distinct = sorted({float(depth) for depth in depths})
-    if len(distinct) < 3:
-        raise ValueError(f"depths holds {len(distinct)} distinct values; an exponent with an interval needs three.")
     listed = xp.astype(xp.stack([depths == depth for depth in distinct]), xp.float64)
     counts = xp.sum(listed, axis=1)
     means = xp.matmul(listed, xp.mean(logs, axis=1)) / counts
     places = xp.matmul(listed, xp.log(depths)) / counts
-    fit = _line(places, means, counts, xp)
+    fit = least_squares(places, means, counts, xp)
     low, high = fit.interval
     return Fit(float(fit.slope), float(fit.intercept), (float(low), float(high)), float(fit.r_squared), fit.points)
 
@@ -108,15 +102,35 @@ def inverse_line(singular_values: Array) -> Fit:
     >>> round(float(fit.slope), 12), round(float(fit.intercept), 12)
     (1.0, 1.0)
     """
-    values, xp = _positive("singular_values", singular_values, "layer ...", "A zero Jacobian has no 1/s.")
+    layers, values, xp = positive_layers(singular_values, "layer ...")
+    return least_squares(layers, 1.0 / values, xp.ones_like(layers), xp)
+
+
+def matching_depths(depths: Array, singular_values: Array, axes: str) -> tuple[Array, Array, Namespace]:
+    """Return both in float64 and the array functions; refuse what no exponent can be fitted to."""
+    values, xp = _positive("singular_values", singular_values, axes, "Leave collapsed networks out.")
+    depths, _ = _positive("depths", depths, "network", "")
+    if depths.shape[0] != values.shape[0]:
+        raise ValueError(
+            f"depths has {depths.shape[0]} entries and singular_values has shape {tuple(values.shape)}; "
+            "the first axis of singular_values must match depths."
+        )
+    distinct = len({float(depth) for depth in depths})
+    if distinct < 3:
+        raise ValueError(f"depths holds {distinct} distinct values; an exponent with an interval needs three.")
+    return depths, values, xp
+
+
+def positive_layers(singular_values: Array, axes: str) -> tuple[Array, Array, Namespace]:
+    """Return l = 1 .. L, the singular values in float64 and the array functions; refuse what has no 1/s."""
+    values, xp = _positive("singular_values", singular_values, axes, "A zero Jacobian has no 1/s.")
     depth = values.shape[0]
     if depth < 3:
         raise ValueError(f"singular_values holds {depth} layers; a line with an interval needs three.")
-    layers = xp.cumulative_sum(xp.ones_like(xp.reshape(values, (depth, -1))[:, 0]))
-    return _line(layers, 1.0 / values, xp.ones_like(layers), xp)
+    return xp.cumulative_sum(xp.ones_like(xp.reshape(values, (depth, -1))[:, 0])), values, xp
 
 
-def _line(x: Array, y: Array, weights: Array, xp: Namespace) -> Fit:
+def least_squares(x: Array, y: Array, weights: Array, xp: Namespace) -> Fit:
     """Fit y ``[n, ...]`` against x ``[n]`` by weighted least squares."""
     column = (slice(None),) + (None,) * (y.ndim - 1)
     share = (weights / xp.sum(weights))[column]
@@ -128,7 +142,7 @@ def _line(x: Array, y: Array, weights: Array, xp: Namespace) -> Fit:
     residual = xp.sum(share * (y - y_mean - slope * across) ** 2, axis=0)
     total = xp.sum(share * (y - y_mean) ** 2, axis=0)
     points = x.shape[0]
-    reach = float(stdtrit(points - 2, 0.5 + _CONFIDENCE / 2)) * xp.sqrt(residual / (points - 2) / spread)
+    reach = float(stdtrit(points - 2, 0.5 + CONFIDENCE / 2)) * xp.sqrt(residual / (points - 2) / spread)
     r_squared = xp.clip(1.0 - ratio(residual, total, xp, empty=0.0), 0.0, 1.0)
     return Fit(slope, y_mean - slope * x_mean, (slope - reach, slope + reach), r_squared, points)
 

@@ -40,14 +40,57 @@ def calls(convert):
     yield "stable_rank", metrics.stable_rank(top, tail_energy=tail)
     yield "energy_outside_error", metrics.energy_outside_error(top, 3, tail_energy=tail)
     yield "gap", metrics.gap(top, 3)
+    yield "numerical_rank", metrics.numerical_rank(top, floor=0.5)
+    yield "effective_rank", metrics.effective_rank(top)
+    yield "cumulative_effective_rank", metrics.cumulative_effective_rank(jacobians)
+    yield "geodesic_ratio", metrics.geodesic_ratio(states)
+    yield "norm_growth", metrics.norm_growth(states)
+    yield "norm_growth_cv", metrics.norm_growth_cv(states)
+    yield "normality_error", metrics.normality_error(jacobians)
+    yield "principal_angles", metrics.principal_angles(left[:, None, ...], right[None, ...])
+    grid = metrics.signed_grid(left, jacobians, right)
+    yield "signed_grid", grid
+    yield "diagonal_energy_score", metrics.diagonal_energy_score(grid)
+    yield "sign_consistency_score", metrics.sign_consistency_score(grid)
+    yield "grid_coupling_error", metrics.grid_coupling_error(grid, top)
+    for field, part in metrics.pair_means(metrics.jacobian_cosine(jacobians))._asdict().items():
+        yield f"pair_means {field}", part
+    yield "compact_jacobians", metrics.asymmetry_error(metrics.compact_jacobians(left, top, right))
+    yield "symmetry_cosine", metrics.symmetry_cosine(left, right)
+    yield "low_rank_cosine", metrics.low_rank_cosine(left, top, right)
+    yield "low_rank_grid", metrics.low_rank_grid(left, top, right, exchanged=True)
+    traces, norms = convert(np.full((DEPTH, SAMPLES), 2.0)), top[..., 0]
+    yield "energy_identity_error", metrics.energy_identity_error(traces, norms, head_energy=3.0)
+    yield "class_quartiles", metrics.class_quartiles(states[..., 0], [0, 1, 0]).median
+    yield from neural_collapse(convert)
     fit = metrics.inverse_line(top[..., 0])
     yield "inverse_line slope", fit.slope
     yield "inverse_line interval", fit.interval[0]
     yield "inverse_line r_squared", fit.r_squared
+    for method in ("least squares", "Theil-Sen"):
+        exponent = metrics.resampled_depth_exponent(convert(np.arange(2.0, 7.0)), top, method=method, resamples=100)
+        slope = metrics.resampled_inverse_line(top, method=method, resamples=100)
+        for name, fit in (("resampled_depth_exponent", exponent), ("resampled_inverse_line", slope)):
+            yield name, fit.slope
+            yield name, fit.interval[1]
     yield (
         "depth_exponent",
         convert(np.asarray(metrics.depth_exponent(convert(np.arange(1.0, 6.0)), top[..., 0]).interval)),
     )
+
+
+def neural_collapse(convert):
+    """The metrics of labelled states; labels come in any library."""
+    rng = np.random.default_rng(1)
+    states, known, head = convert(rng.normal(size=(3, 12, 5))), np.arange(12) % 3, convert(rng.normal(size=(3, 5)))
+    for labels in (known, convert(known), known.tolist()):
+        yield "class_centres", metrics.class_centres(states, labels)
+        yield "variability_error", metrics.variability_error(states, labels)
+        yield "equinorm_error", metrics.equinorm_error(states, labels)
+        yield "equiangle_error", metrics.equiangle_error(states, labels)
+        yield "coherence_error", metrics.coherence_error(states, labels)
+        yield "self_duality_error", metrics.self_duality_error(states, labels, head)
+        yield "nearest_centre_score", metrics.nearest_centre_score(states, labels, labels, leave_one_out=True)
 
 
 LIBRARIES = [torch.asarray, array_api_strict.asarray]
@@ -67,7 +110,7 @@ def test_libraries_agree_and_results_stay_in_theirs(convert):
 
 def test_every_metric_is_compared():
     compared = {name.split()[0] for name, _ in calls(np.asarray)}
-    assert compared == {name for name in metrics.__all__ if name[0].islower()}
+    assert compared == {name for name in metrics.__all__ if name[0].islower()} - {"baselines"}
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.int64])
