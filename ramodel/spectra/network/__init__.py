@@ -1,6 +1,7 @@
 """Looking at a network: where its residual blocks are, what they are called with, and where the skip is."""
 
 from ramodel.spectra.network.call import BlockCall, TakenSkip
+from ramodel.spectra.network.evaluation import exact_autograd
 from ramodel.spectra.network.find import Stage
 from ramodel.spectra.network.guard import refuse_unmeasurable, untouched
 from ramodel.spectra.network.inputs import Batch, Inputs
@@ -16,6 +17,7 @@ __all__ = [
     "Skip",
     "Stage",
     "TakenSkip",
+    "exact_autograd",
     "inspect",
     "record",
     "refuse_unmeasurable",
