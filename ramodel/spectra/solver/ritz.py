@@ -1,0 +1,71 @@
+"""Approximate triplets while they are being found."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ramodel.spectra.solver.orthogonal import orthonormal_or_zero, random_rows
+
+__all__ = ["Ritz", "merged", "tidied"]
+
+_ORTHONORMAL = 1e-3
+"""Largest entry of the Gram matrix of vectors, less the identity, above which they are orthonormalised anew."""
+
+_OWN_PART = 0.5
+"""A vector that is less than this away from the span of those before it says nothing of its own."""
+
+
+class Ritz(NamedTuple):
+    """Approximate triplets in the coordinates of the operator."""
+
+    values: Tensor
+    """``[N, K]``, float64."""
+    left: Tensor
+    """``[N, K, m]``."""
+    right: Tensor
+    """``[N, K, n]``."""
+    following: Tensor
+    """``[N]``, the next Ritz value; 0 if there is none."""
+    passes: Tensor
+    """``[N]``, products spent."""
+
+
+def merged(first: Ritz, second: Ritz) -> Ritz:
+    """Return the K largest of two sets of K triplets each, orthogonal to each other."""
+    rank = first.values.shape[1]
+    values, order = torch.cat([first.values, second.values], dim=1).sort(dim=1, descending=True)
+    left, right = (
+        torch.take_along_dim(torch.cat(pair, dim=1), order[:, :rank, None], dim=1)
+        for pair in ((first.left, second.left), (first.right, second.right))
+    )
+    following = torch.maximum(values[:, rank], torch.maximum(first.following, second.following))
+    return Ritz(values[:, :rank], left, right, following, first.passes + second.passes)
+
+
+def tidied(ritz: Ritz, seed: int) -> Ritz:
+    """Return the triplets with decreasing values and orthonormal vectors, those of zero values completed at random."""
+    values, order = ritz.values.sort(dim=1, descending=True)
+    if not torch.equal(values, ritz.values):
+        ritz = ritz._replace(
+            values=values,
+            left=torch.take_along_dim(ritz.left, order[:, :, None], dim=1),
+            right=torch.take_along_dim(ritz.right, order[:, :, None], dim=1),
+        )
+    return ritz._replace(left=_orthonormal(ritz.left, seed), right=_orthonormal(ritz.right, seed))
+
+
+def _orthonormal(vectors: Tensor, seed: int) -> Tensor:
+    count, size = vectors.shape[1:]
+    identity = torch.eye(count, dtype=vectors.dtype, device=vectors.device)
+    off = torch.nonzero((vectors @ vectors.mT - identity).abs().amax(dim=(1, 2)) > _ORTHONORMAL)[:, 0]
+    if not len(off):
+        return vectors
+    rows, vectors = vectors[off], vectors.clone()
+    spare = random_rows(count, size, seed, rows.dtype, rows.device)
+    length = torch.linalg.vector_norm(rows, dim=2, keepdim=True)
+    out = torch.zeros_like(rows)
+    floor = torch.full_like(length[:, :1], _OWN_PART)
+    orthonormal_or_zero(torch.where(length > 0.0, rows / length, 0.0), rows[:, :0], out, floor, spare)
+    vectors[off] = out
+    return vectors

@@ -1,0 +1,170 @@
+"""The top singular triplets of every Jacobian of an operator, with certificates."""
+
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ramodel.checks import LARGEST_SEED, integer, one_of, positive
+from ramodel.progress import Progress
+from ramodel.spectra.operators import JacobianOperator
+from ramodel.spectra.solver.certificate import missed_values, relative_residuals, scales
+from ramodel.spectra.solver.deflated import DeflatedOperator
+from ramodel.spectra.solver.dense import dense_triplets
+from ramodel.spectra.solver.lanczos import lanczos
+from ramodel.spectra.solver.orthogonal import random_rows
+from ramodel.spectra.solver.ritz import Ritz, merged, tidied
+from ramodel.spectra.solver.scaled import ScaledOperator, power_of_two
+from ramodel.spectra.solver.solved import SolvedTriplets
+
+__all__ = ["Method", "solve", "takes_dense"]
+
+Method = Literal["auto", "dense", "lanczos"]
+
+_DENSE_SIZE = 96
+"""States up to this size are solved from the Jacobian itself: that costs less than a Krylov space."""
+
+_DENSE_SHARE = 4
+"""So are all where more than one value in this number of them is asked for."""
+
+_ROUNDING = 50.0
+"""Times eps s_1: residuals that arithmetic cannot bring down."""
+
+
+class _Search(NamedTuple):
+    tolerance: float
+    block_size: int
+    seed: int
+    max_passes: int
+
+
+def takes_dense(operator: JacobianOperator, rank: int, method: Method = "auto") -> bool:
+    """Tell whether `solve` decomposes the Jacobians themselves: told to, or for small states and ranks of their order."""
+    if method != "auto":
+        return method == "dense"
+    size = min(operator.output_size, operator.input_size)
+    return size <= _DENSE_SIZE or _DENSE_SHARE * rank > size
+
+
+def solve(
+    operator: JacobianOperator,
+    rank: int,
+    *,
+    tolerance: float = 1e-4,
+    method: Method = "auto",
+    block_size: int = 1,
+    seed: int = 0,
+    max_passes: int = 4000,
+    progress: Progress | None = None,
+) -> SolvedTriplets:
+    """Return the `rank` largest singular triplets of every Jacobian: ``J v_k = s_k u_k``, ``J^T u_k = s_k v_k``.
+
+    Small states are decomposed whole, in float64. Larger ones go to a thick-restarted Golub-Kahan-Lanczos iteration on
+    all problems at once (Baglama & Reichel 2005; reorthogonalisation of one side after Simon & Zha 2000), which stops
+    for each problem once its free residuals are below the tolerance. Errors of values are of the order of the square
+    of a residual over the distance to the next value, those of vectors of the residual over that distance. Then
+    both residuals are computed from new products, and a few steps from a random vector search what the triplets leave
+    of J for a value above s_K; where they find one, the iteration goes on there.
+
+    Results depend on the seed, not on the order, number or company of the problems, but for rounding errors.
+
+    Parameters
+    ----------
+    operator
+        The Jacobians, N of them, m x n.
+    rank
+        K; min(m, n) if it is larger.
+    tolerance
+        Largest residual relative to ``max(s_k, 1e-3 s_1)``.
+    method
+        "dense", "lanczos", or what suits the size and rank.
+    block_size
+        Vectors that a step adds. One takes the fewest products; two find values of multiplicity two at once.
+    max_passes
+        Products J v and J^T u of a problem after which it is given up: its `converged` says which triplets are right.
+    progress
+        Told of each problem that is done.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is out of its range, or a product is not finite.
+
+    Examples
+    --------
+    >>> from ramodel.spectra.operators import JacobianOperator
+    >>> class Diagonal(JacobianOperator):
+    ...     problems, input_size, output_size = 1, 500, 500
+    ...     dtype, device = torch.float64, torch.device("cpu")
+    ...     def matvec(self, vectors):
+    ...         return vectors * torch.linspace(5.0, 0.0, 500, dtype=torch.float64) ** 3
+    ...     rmatvec = matvec
+    ...     def select(self, problems):
+    ...         return self
+    >>> solved = solve(Diagonal(), 3)
+    >>> solved.singular_values[0].tolist(), bool(solved.converged.all())
+    ([125.0..., 124.25..., 123.50...], True)
+    """
+    integer("rank", rank)
+    positive("tolerance", tolerance)
+    one_of("method", method, ("auto", "dense", "lanczos"))
+    integer("block_size", block_size)
+    integer("seed", seed, minimum=0, maximum=LARGEST_SEED)
+    integer("max_passes", max_passes)
+    rank = min(rank, operator.output_size, operator.input_size)
+    with torch.no_grad():
+        if takes_dense(operator, rank, method):
+            solved = dense_triplets(operator, rank)
+            if progress is not None:
+                progress.advance(operator.problems)
+            return solved
+        return _iterated(operator, rank, _Search(tolerance, block_size, seed, max_passes), progress)
+
+
+def _iterated(operator: JacobianOperator, rank: int, search: _Search, progress: Progress | None) -> SolvedTriplets:
+    start = random_rows(1, operator.input_size, search.seed, operator.dtype, operator.device)
+    sizes = operator.matvec(start.expand(operator.problems, 1, -1)).abs().amax(dim=(1, 2))
+    factors = power_of_two(sizes)
+    if factors is not None:
+        operator = ScaledOperator(operator, factors)
+    found = tidied(lanczos(operator, rank, **search._asdict(), progress=progress), search.seed)
+    _add_missed(operator, found, search)
+    forward, adjoint = relative_residuals(operator, found.values, found.left, found.right)
+    eps = torch.finfo(operator.dtype).eps
+    bound = torch.clamp(_ROUNDING * eps * found.values[:, :1] / scales(found.values), min=search.tolerance)
+    values, following = found.values, found.following
+    if isinstance(operator, ScaledOperator):
+        values, operator = values / operator.factors.to(values.dtype)[:, None], operator.operator
+    left, right = operator.in_output_order(found.left), operator.in_input_order(found.right)
+    sign = torch.where(right.gather(2, right.abs().argmax(dim=2, keepdim=True)) < 0.0, -1.0, 1.0).to(right.dtype)
+    return SolvedTriplets(
+        values,
+        left * sign,
+        right * sign,
+        forward.to(values.dtype),
+        adjoint.to(values.dtype),
+        torch.where(following == 0.0, torch.inf, found.values[:, -1] / following),
+        (forward <= bound) & (adjoint <= bound),
+        torch.full_like(values[:, 0], torch.nan),
+        found.passes + 1 + 2 * rank,
+    )
+
+
+def _add_missed(operator: JacobianOperator, found: Ritz, search: _Search) -> None:
+    """Put in what a Krylov space of one start vector does not see: further copies of multiple values."""
+    eps = torch.finfo(operator.dtype).eps
+    unsure = torch.arange(operator.problems, device=operator.device)
+    while len(unsure):
+        part = operator.select(unsure) if len(unsure) < operator.problems else operator
+        held = Ritz(*(field[unsure] for field in found))
+        bound, passes = missed_values(part, held.left, held.right, search.seed + 1)
+        found.passes[unsure] += passes
+        missing = bound > held.values[:, -1] * (1.0 + search.tolerance) + _ROUNDING * eps * held.values[:, 0]
+        at = torch.nonzero(missing & (found.passes[unsure] < search.max_passes))[:, 0]
+        if len(at):
+            deflated = DeflatedOperator(part, held.left, held.right).select(at)
+            more = lanczos(deflated, held.values.shape[1], **search._asdict())
+            united = tidied(merged(Ritz(*(field[unsure[at]] for field in found)), more), search.seed)
+            for field, new in zip(found, united, strict=True):
+                field[unsure[at]] = new
+        unsure = unsure[at]
