@@ -3,7 +3,6 @@
 from typing import Literal, NamedTuple
 
 import torch
-from torch import Tensor
 
 from ramodel.checks import LARGEST_SEED, integer, one_of, positive
 from ramodel.progress import Progress
@@ -17,7 +16,7 @@ from ramodel.spectra.solver.ritz import Ritz, merged, tidied
 from ramodel.spectra.solver.scaled import ScaledOperator, power_of_two
 from ramodel.spectra.solver.solved import SolvedTriplets
 
-__all__ = ["Method", "solve", "takes_dense"]
+__all__ = ["Method", "solve", "solve_method"]
 
 Method = Literal["auto", "dense", "lanczos"]
 
@@ -38,12 +37,18 @@ class _Search(NamedTuple):
     max_passes: int
 
 
-def takes_dense(operator: JacobianOperator, rank: int, method: Method = "auto") -> bool:
-    """Tell whether `solve` decomposes the Jacobians themselves: told to, or for small states and ranks of their order."""
+def solve_method(method: Method, rank: int, output_size: int, input_size: int) -> Literal["dense", "lanczos"]:
+    """Return the method that "auto" stands for: "dense" for small states and for ranks of their order.
+
+    Examples
+    --------
+    >>> solve_method("auto", 12, 64, 64), solve_method("auto", 12, 4096, 4096)
+    ('dense', 'lanczos')
+    """
     if method != "auto":
-        return method == "dense"
-    size = min(operator.output_size, operator.input_size)
-    return size <= _DENSE_SIZE or _DENSE_SHARE * rank > size
+        return method
+    size = min(output_size, input_size)
+    return "dense" if size <= _DENSE_SIZE or _DENSE_SHARE * rank > size else "lanczos"
 
 
 def solve(
@@ -113,7 +118,7 @@ def solve(
     integer("max_passes", max_passes)
     rank = min(rank, operator.output_size, operator.input_size)
     with torch.no_grad():
-        if takes_dense(operator, rank, method):
+        if solve_method(method, rank, operator.output_size, operator.input_size) == "dense":
             solved = dense_triplets(operator, rank)
             if progress is not None:
                 progress.advance(operator.problems)
