@@ -1,0 +1,142 @@
+"""Which axes of a value run over samples and over tokens, through every reshape of a block."""
+
+import math
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+__all__ = [
+    "Axis",
+    "Factor",
+    "Layout",
+    "Rows",
+    "Unrecognised",
+    "axis_of",
+    "broadcast",
+    "constant_layout",
+    "is_plain",
+    "regroup",
+    "resize",
+    "shape_of",
+    "take",
+]
+
+Label = Literal["", "sample", "token", "context"]
+"""What a factor runs over: coordinates; problems; a problem's own token; all tokens that a token attends to."""
+
+
+class Unrecognised(Exception):
+    """A block does something that has no linear rule here; the message says what, as the end of 'because ...'."""
+
+
+class Factor(NamedTuple):
+    """A part of an axis: reshapes merge and split axes, but never a factor with a label."""
+
+    size: int
+    label: Label = ""
+
+
+Axis = tuple[Factor, ...]
+"""Factors from the slowest to the fastest; neighbours without label are merged; an axis of one entry has none."""
+
+Layout = tuple[Axis, ...]
+
+
+class Rows(NamedTuple):
+    """The problems that are kept: samples [M], and of each of them some tokens [M, R] (None: there are no tokens)."""
+
+    samples: Tensor
+    tokens: Tensor | None = None
+
+
+def axis_of(size: int, label: Label = "") -> Axis:
+    """Return the axis of one factor (none where `size` is 1 and has no label)."""
+    return (Factor(size, label),) if label or size != 1 else ()
+
+
+def shape_of(layout: Layout) -> tuple[int, ...]:
+    """Return the sizes of the axes."""
+    return tuple(math.prod(factor.size for factor in axis) for axis in layout)
+
+
+def is_plain(axis: Axis) -> bool:
+    """Whether the axis runs over coordinates alone."""
+    return not any(factor.label for factor in axis)
+
+
+def regroup(layout: Layout, shape: Sequence[int]) -> Layout:
+    """Return the layout after a reshape to `shape`; Unrecognised where that splits samples or tokens."""
+    waiting = [factor for axis in reversed(layout) for factor in reversed(axis)]
+    grouped = []
+    for size in shape:
+        axis: list[Factor] = []
+        missing = size
+        while missing > 1 or (waiting and waiting[-1].label and waiting[-1].size == missing == 1 and not axis):
+            factor = waiting.pop()
+            if missing % factor.size == 0:
+                axis.append(factor)
+                missing //= factor.size
+            elif factor.size % missing == 0 and not factor.label:
+                axis.append(Factor(missing))
+                waiting.append(Factor(factor.size // missing))
+                missing = 1
+            else:
+                raise Unrecognised(f"it reshapes {shape_of(layout)} to {tuple(shape)}, which splits samples or tokens")
+        grouped.append(_merged(axis))
+    return tuple(grouped)
+
+
+def broadcast(layouts: Sequence[Layout], shape: Sequence[int]) -> Layout:
+    """Return the layout of an elementwise result of `shape` of values with these layouts, aligned at the last axis."""
+    result = []
+    for place in range(-len(shape), 0):
+        axes = {layout[place] for layout in layouts if -place <= len(layout)} - {()}
+        if len(axes) > 1:
+            raise Unrecognised("it combines values whose samples or tokens lie on different axes")
+        result.append(axes.pop() if axes else axis_of(shape[place]))
+    return tuple(result)
+
+
+def constant_layout(tensor: Tensor, layout: Layout) -> Layout:
+    """Return the layout of a stored constant that is broadcast against values of `layout`."""
+    size = tensor.shape
+    return tuple(() if size[place] == 1 else layout[place] for place in range(-tensor.ndim, 0))
+
+
+def resize(layout: Layout, rows: Rows) -> Layout:
+    """Return the layout once only `rows` are kept."""
+    sizes = {"sample": len(rows.samples)}
+    if rows.tokens is not None:
+        sizes["token"] = rows.tokens.shape[1]
+    return tuple(tuple(Factor(sizes.get(f.label, f.size), f.label) for f in axis) for axis in layout)
+
+
+def take(tensor: Tensor, layout: Layout, rows: Rows) -> Tensor:
+    """Return the constant of the kept rows; unchanged where it belongs to no sample and no token."""
+    factors = [factor for axis in layout for factor in axis]
+    labels = [factor.label for factor in factors]
+    if "sample" not in labels and "token" not in labels:
+        return tensor
+    unfolded = tensor.reshape([factor.size for factor in factors])
+    if "token" in labels and rows.tokens is not None:
+        if "sample" not in labels:
+            return take(tensor.expand(len(rows.samples), *tensor.shape), (axis_of(len(rows.samples), "sample"), *layout),
+                        Rows(torch.arange(len(rows.samples), device=tensor.device), rows.tokens))  # fmt: skip
+        sample, token = labels.index("sample"), labels.index("token")
+        kept = unfolded.movedim((sample, token), (0, 1))[rows.samples[:, None], rows.tokens]
+        kept = kept.movedim((0, 1), (sample, token))
+    else:
+        kept = unfolded.index_select(labels.index("sample"), rows.samples)
+    return kept.reshape(shape_of(resize(layout, rows)))
+
+
+def _merged(axis: Sequence[Factor]) -> Axis:
+    merged: list[Factor] = []
+    for factor in axis:
+        if merged and not merged[-1].label and not factor.label:
+            merged[-1] = Factor(merged[-1].size * factor.size)
+        else:
+            merged.append(factor)
+    return tuple(merged)

@@ -1,0 +1,99 @@
+"""From a block as the network called it to its Jacobians as products of linear maps."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ramodel.spectra.network.call import BlockCall
+from ramodel.spectra.operators.linearised.graph import Graph
+from ramodel.spectra.operators.linearised.layout import Layout, Unrecognised, axis_of
+from ramodel.spectra.operators.linearised.maps.scale import Scale
+from ramodel.spectra.operators.linearised.operator import LinearisedOperator
+from ramodel.spectra.operators.linearised.program import Program
+from ramodel.spectra.operators.linearised.recorder import Recorder
+from ramodel.spectra.operators.linearised.rules import RULES, pointwise
+
+__all__ = ["linearise"]
+
+
+def linearise(call: BlockCall, tokens: Literal["sequence", "diagonal"] = "sequence") -> LinearisedOperator | str:
+    """Return the Jacobians of a block as analytic operators, or why the block is not recognised.
+
+    The block runs once, at the states recorded. Every operation leaves a linear map, with what it needs of the primal:
+    a product with J applies the maps in order, a product with J^T their transposes in reverse, and autograd is not
+    asked again. Where the convention takes the identity off, the state is dropped from the sum that the block returns;
+    only where it cannot be found there is it subtracted.
+
+    Parameters
+    ----------
+    call
+        The block and its states [N, *shape].
+    tokens
+        "sequence": N problems, of whole states. "diagonal": N T problems, inputs first, the same-token Jacobians
+        ``d f_t / d h_t`` of states [N, T, d]; all of them cost little more than one product with the whole Jacobian.
+
+    Returns
+    -------
+    LinearisedOperator or str
+        A reason ends the sentence "the block is not recognised because ...".
+
+    Raises
+    ------
+    ValueError
+        If `tokens` is neither.
+
+    Examples
+    --------
+    >>> block = torch.nn.Linear(2, 2, bias=False)
+    >>> state = torch.ones(1, 2)
+    >>> call = BlockCall("0", block, "branch", state, block(state), dict(block.state_dict()), (None,))
+    >>> torch.equal(linearise(call).dense()[0], block.weight)
+    True
+    """
+    if tokens not in ("sequence", "diagonal"):
+        raise ValueError(f"tokens is {tokens!r}; analytic operators exist for 'sequence' and 'diagonal'.")
+    if tokens == "diagonal" and call.state.ndim != 3:
+        return f"its state has shape {tuple(call.state.shape)} where tokens need [N, T, d]"
+    # One token alone is a sequence, whose axis a reshape could not tell from any other of size one.
+    labels = ("sample", "token") if tokens == "diagonal" and call.state.shape[1] > 1 else ("sample",)
+    # The same holds of one sample: it is recorded twice.
+    samples = torch.zeros(2, dtype=torch.long, device=call.state.device) if len(call.state) == 1 else None
+    try:
+        with torch.inference_mode():
+            return _linearised(call, samples, labels)
+    except Unrecognised as reason:
+        return str(reason)
+    except torch.OutOfMemoryError:
+        raise
+    except (RuntimeError, TypeError, ValueError, NotImplementedError) as error:
+        return f"recording it failed: {error}"
+
+
+def _linearised(call: BlockCall, samples: Tensor | None, labels: tuple[str, ...]) -> LinearisedOperator:
+    state, identity = call.state, call.identity
+    if samples is not None:
+        state = state[samples]
+        identity = identity[samples] if isinstance(identity, Tensor) else identity
+    layout: Layout = (*map(axis_of, state.shape, labels), *map(axis_of, state.shape[len(labels) :]))
+    channels_last = torch.channels_last if state.ndim == 4 else torch.preserve_format
+    point = state.clone(memory_format=channels_last)
+    recorder = Recorder(point, layout, RULES, pointwise)
+    with recorder:
+        output = call(point, samples)
+    value = recorder.value(output)
+    if value is None:
+        raise Unrecognised("its output does not depend on its state")
+    lead = len(labels)
+    if value.layout[:lead] != layout[:lead]:
+        raise Unrecognised("its output has its samples or tokens on other axes than its state")
+
+    graph = Graph(recorder.nodes, value.node)
+    if not (isinstance(identity, float) and identity == 0.0) and not graph.remove_skip(identity):
+        factor = identity if isinstance(identity, Tensor) else point.new_tensor(identity)
+        graph.subtract(Scale(-factor, layout if isinstance(identity, Tensor) else ()))
+    graph.simplify()
+    grid = torch.ones(state.shape[:lead], dtype=torch.bool, device=state.device)
+    shapes = tuple(state.shape[lead:]), tuple(output.shape[lead:])
+    operator = LinearisedOperator(Program(graph), grid, *shapes, state.dtype)
+    return operator if samples is None else operator.select(samples[:1])

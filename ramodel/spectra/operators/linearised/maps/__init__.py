@@ -1,0 +1,1 @@
+"""The linear maps that a linearised block is made of."""

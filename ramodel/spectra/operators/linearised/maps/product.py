@@ -1,0 +1,162 @@
+"""Products with matrices: weights, and the other factor of an attention."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from ramodel.spectra.operators.linearised.layout import Layout, Rows, resize, shape_of, take
+from ramodel.spectra.operators.linearised.maps.linear_map import LinearMap
+from ramodel.spectra.operators.linearised.maps.rearranging import Slice
+from ramodel.spectra.operators.linearised.maps.scale import Scale
+
+__all__ = ["Linear", "LeftProduct", "OwnColumn", "OwnEntry", "RightProduct"]
+
+
+class Linear(LinearMap):
+    """``x M`` along the last axis, one matrix [in, out] for all problems, each of which has `rows` such vectors."""
+
+    def __init__(self, matrix: Tensor, rows: float) -> None:
+        self.matrix = matrix.contiguous()
+        self.rows = rows
+        self._inputs, self._outputs = matrix.shape
+
+    @property
+    def flops(self) -> float:
+        return 2.0 * self.rows * self.matrix.numel()
+
+    def apply(self, tangent: Tensor) -> Tensor:
+        product = torch.mm(tangent.reshape(-1, self._inputs), self.matrix)
+        return product.view(*tangent.shape[:-1], self._outputs)
+
+    def accumulate(self, tangent: Tensor, total: Tensor) -> None:
+        if total.is_contiguous():
+            total.view(-1, self._outputs).addmm_(tangent.reshape(-1, self._inputs), self.matrix)
+        else:
+            super().accumulate(tangent, total)
+
+    def transpose(self) -> LinearMap:
+        return Linear(self.matrix.T, self.rows)
+
+    def after(self, first: LinearMap) -> LinearMap | None:
+        if isinstance(first, Scale) and (factor := first.along(-1)) is not None:
+            return Linear(factor[:, None] * self.matrix, self.rows)
+        if isinstance(first, Linear) and first._inputs * self._outputs <= first.matrix.numel() + self.matrix.numel():
+            return Linear(first.matrix @ self.matrix, self.rows)
+        return None
+
+    def before(self, second: LinearMap) -> LinearMap | None:
+        if isinstance(second, Scale) and (factor := second.along(-1)) is not None:
+            return Linear(self.matrix * factor, self.rows)
+        if isinstance(second, Slice) and second.axis == -1:
+            return Linear(second.of(self.matrix), self.rows)
+        return None
+
+
+class RightProduct(LinearMap):
+    """``x B`` over the last two axes, B its own for every problem."""
+
+    def __init__(self, factor: Tensor, layout: Layout, flops: float) -> None:
+        self.factor = factor
+        self.layout = layout
+        self._flops = flops
+
+    @property
+    def flops(self) -> float:
+        return self._flops
+
+    def apply(self, tangent: Tensor) -> Tensor:
+        return torch.matmul(tangent, self.factor)
+
+    def transpose(self) -> LinearMap:
+        return RightProduct(self.factor.mT, _swapped(self.layout), self.flops)
+
+    def take(self, rows: Rows) -> LinearMap:
+        return RightProduct(take(self.factor, self.layout, rows), resize(self.layout, rows), self.flops)
+
+
+class LeftProduct(LinearMap):
+    """``A x`` over the last two axes, A its own for every problem."""
+
+    def __init__(self, factor: Tensor, layout: Layout, flops: float) -> None:
+        self.factor = factor
+        self.layout = layout
+        self._flops = flops
+
+    @property
+    def flops(self) -> float:
+        return self._flops
+
+    def apply(self, tangent: Tensor) -> Tensor:
+        return torch.matmul(self.factor, tangent)
+
+    def transpose(self) -> LinearMap:
+        return LeftProduct(self.factor.mT, _swapped(self.layout), self.flops)
+
+    def take(self, rows: Rows) -> LinearMap:
+        return LeftProduct(take(self.factor, self.layout, rows), resize(self.layout, rows), self.flops)
+
+
+class OwnColumn(LinearMap):
+    """Scores that a token's own key changes: a row product ``q_t . x_t`` in column t of row t, zeros elsewhere.
+
+    The argument holds keys as columns [..., k, R], R the kept tokens; the image is [..., R, T], T all tokens.
+    """
+
+    def __init__(self, queries: Tensor, own: Tensor, layout: Layout, tokens: int) -> None:
+        self.queries = queries
+        """[..., R, k]."""
+        self.own = own
+        """Which of all tokens each row is, [..., R, 1]."""
+        self.layout = layout
+        self.tokens = tokens
+
+    @property
+    def flops(self) -> float:
+        """One row product for each head."""
+        rows = shape_of(self.layout)
+        return 2.0 * math.prod(rows) / math.prod(f.size for axis in self.layout for f in axis if f.label)
+
+    def entries(self, tangent: Tensor) -> Tensor:
+        """Return the row products [p, ..., R, 1]."""
+        return (self.queries * tangent.mT).sum(-1, keepdim=True)
+
+    def apply(self, tangent: Tensor) -> Tensor:
+        scores = tangent.new_zeros(*tangent.shape[:-2], tangent.shape[-1], self.tokens)
+        self.accumulate(tangent, scores)
+        return scores
+
+    def accumulate(self, tangent: Tensor, total: Tensor) -> None:
+        entries = self.entries(tangent)
+        total.scatter_add_(-1, self.own.expand(entries.shape), entries)
+
+    def transpose(self) -> LinearMap:
+        return OwnEntry(self)
+
+    def take(self, rows: Rows) -> LinearMap:
+        own_layout = (*self.layout[:-1], ())
+        return OwnColumn(
+            take(self.queries, self.layout, rows), take(self.own, own_layout, rows), resize(self.layout, rows), self.tokens
+        )
+
+
+class OwnEntry(LinearMap):
+    """The transpose of `OwnColumn`."""
+
+    def __init__(self, column: OwnColumn) -> None:
+        self.column = column
+
+    @property
+    def flops(self) -> float:
+        return self.column.flops
+
+    def apply(self, tangent: Tensor) -> Tensor:
+        entries = tangent.gather(-1, self.column.own.expand(*tangent.shape[:-1], 1))
+        return (self.column.queries * entries).mT
+
+    def transpose(self) -> LinearMap:
+        return self.column
+
+
+def _swapped(layout: Layout) -> Layout:
+    return (*layout[:-2], layout[-1], layout[-2])

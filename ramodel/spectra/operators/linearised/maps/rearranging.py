@@ -1,0 +1,176 @@
+"""Maps that move numbers and add them up, but never scale them."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ramodel.spectra.operators.linearised.layout import Layout, Rows, resize, shape_of
+from ramodel.spectra.operators.linearised.maps.linear_map import Identity, LinearMap
+
+__all__ = ["Embed", "Expand", "Flip", "Permute", "Roll", "Slice", "Total", "View"]
+
+
+class View(LinearMap):
+    """A reshape."""
+
+    owns_result = False
+    is_view = True
+
+    def __init__(self, source: Layout, target: Layout) -> None:
+        self.source = source
+        self.target = target
+        self._shape = shape_of(target)
+
+    def apply(self, tangent: Tensor) -> Tensor:
+        return tangent.reshape(tangent.shape[0], *self._shape)
+
+    def transpose(self) -> LinearMap:
+        return View(self.target, self.source)
+
+    def take(self, rows: Rows) -> LinearMap:
+        return View(resize(self.source, rows), resize(self.target, rows))
+
+    def after(self, first: LinearMap) -> LinearMap | None:
+        if not isinstance(first, View):
+            return None
+        return Identity() if shape_of(first.source) == self._shape else View(first.source, self.target)
+
+
+class Permute(LinearMap):
+    """A permutation of the axes: axis i of the image is axis ``order[i]`` of the argument."""
+
+    owns_result = False
+    is_view = True
+
+    def __init__(self, order: Sequence[int]) -> None:
+        self.order = tuple(order)
+        self._with_probes = (0, *(place + 1 for place in order))
+
+    def apply(self, tangent: Tensor) -> Tensor:
+        return tangent.permute(self._with_probes)
+
+    def transpose(self) -> LinearMap:
+        return Permute(sorted(range(len(self.order)), key=self.order.__getitem__))
+
+    def after(self, first: LinearMap) -> LinearMap | None:
+        if not isinstance(first, Permute):
+            return None
+        order = [first.order[place] for place in self.order]
+        return Identity() if order == sorted(order) else Permute(order)
+
+
+class Slice(LinearMap):
+    """Entries start, start + step, ... (`length` of them) of one axis of `size`, counted from the last axis (-1)."""
+
+    owns_result = False
+    is_view = True
+
+    def __init__(self, axis: int, start: int, length: int, step: int, size: int) -> None:
+        self.axis = axis
+        self.start = start
+        self.length = length
+        self.step = step
+        self.size = size
+
+    def of(self, tangent: Tensor) -> Tensor:
+        """Return the entries of a tensor whose axis is whole."""
+        part = tangent.narrow(self.axis, self.start, (self.length - 1) * self.step + 1)
+        return part if self.step == 1 else part.unfold(self.axis, 1, self.step).squeeze(-1)
+
+    def apply(self, tangent: Tensor) -> Tensor:
+        return self.of(tangent)
+
+    def transpose(self) -> LinearMap:
+        return Embed(self)
+
+
+class Embed(LinearMap):
+    """The transpose of a slice: its entries in their places, zeros elsewhere."""
+
+    def __init__(self, part: Slice) -> None:
+        self.part = part
+
+    def apply(self, tangent: Tensor) -> Tensor:
+        shape = list(tangent.shape)
+        shape[self.part.axis] = self.part.size
+        whole = tangent.new_zeros(shape)
+        self.part.of(whole).copy_(tangent)
+        return whole
+
+    def accumulate(self, tangent: Tensor, total: Tensor) -> None:
+        self.part.of(total).add_(tangent)
+
+    def transpose(self) -> LinearMap:
+        return self.part
+
+
+class Expand(LinearMap):
+    """Repetition along axes of size one and along new leading axes."""
+
+    owns_result = False
+
+    def __init__(self, source: Layout, target: Layout) -> None:
+        self.source = source
+        self.target = target
+        self._missing = len(target) - len(source)
+        self._shape = shape_of(target)
+
+    def apply(self, tangent: Tensor) -> Tensor:
+        probes, *shape = tangent.shape
+        return tangent.reshape(probes, *(1,) * self._missing, *shape).expand(probes, *self._shape)
+
+    def transpose(self) -> LinearMap:
+        return Total(self.target, self.source)
+
+    def take(self, rows: Rows) -> LinearMap:
+        return Expand(resize(self.source, rows), resize(self.target, rows))
+
+
+class Total(LinearMap):
+    """Sums over axes, which the image keeps with size one or, leading ones, loses: the transpose of `Expand`."""
+
+    def __init__(self, source: Layout, target: Layout) -> None:
+        self.source = source
+        self.target = target
+        padded = (*((),) * (len(source) - len(target)), *target)
+        self._axes = [
+            place for place, (long, short) in enumerate(zip(source, padded, strict=True), 1) if long and not short
+        ]
+        self._shape = shape_of(target)
+
+    def apply(self, tangent: Tensor) -> Tensor:
+        return torch.sum(tangent, self._axes, keepdim=True).reshape(tangent.shape[0], *self._shape)
+
+    def transpose(self) -> LinearMap:
+        return Expand(self.target, self.source)
+
+    def take(self, rows: Rows) -> LinearMap:
+        return Total(resize(self.source, rows), resize(self.target, rows))
+
+
+class Roll(LinearMap):
+    """Cyclic shifts along axes counted from the last."""
+
+    def __init__(self, shifts: Sequence[int], axes: Sequence[int]) -> None:
+        self.shifts = tuple(shifts)
+        self.axes = tuple(axes)
+
+    def apply(self, tangent: Tensor) -> Tensor:
+        return torch.roll(tangent, self.shifts, self.axes)
+
+    def transpose(self) -> LinearMap:
+        return Roll([-shift for shift in self.shifts], self.axes)
+
+
+class Flip(LinearMap):
+    """Reversed axes, counted from the last."""
+
+    def __init__(self, axes: Sequence[int]) -> None:
+        self.axes = tuple(axes)
+
+    def apply(self, tangent: Tensor) -> Tensor:
+        return torch.flip(tangent, self.axes)
+
+    def transpose(self) -> LinearMap:
+        return self

@@ -1,0 +1,45 @@
+"""Elementwise products: derivatives of activations, weights of normalisations."""
+
+from torch import Tensor
+
+from ramodel.spectra.operators.linearised.layout import Layout, Rows, broadcast, is_plain, resize, take
+from ramodel.spectra.operators.linearised.maps.linear_map import LinearMap
+
+__all__ = ["Scale"]
+
+
+class Scale(LinearMap):
+    """Multiplication by a constant that is broadcast against the value, not the other way; its own transpose."""
+
+    def __init__(self, factor: Tensor, layout: Layout) -> None:
+        self.factor = factor
+        self.layout = layout
+
+    def apply(self, tangent: Tensor) -> Tensor:
+        return tangent * self.factor
+
+    def overwrite(self, tangent: Tensor) -> Tensor:
+        return tangent.mul_(self.factor)
+
+    def accumulate(self, tangent: Tensor, total: Tensor) -> None:
+        total.addcmul_(tangent, self.factor)
+
+    def transpose(self) -> LinearMap:
+        return self
+
+    def take(self, rows: Rows) -> LinearMap:
+        factor = take(self.factor, self.layout, rows)
+        return self if factor is self.factor else Scale(factor, resize(self.layout, rows))
+
+    def after(self, first: LinearMap) -> LinearMap | None:
+        if not isinstance(first, Scale):
+            return None
+        factor = first.factor * self.factor
+        return Scale(factor, broadcast([first.layout, self.layout], factor.shape))
+
+    def along(self, axis: int) -> Tensor | None:
+        """Return the factor as a vector where it varies along this (negative) axis alone and not over the problems."""
+        others = [size for place, size in enumerate(self.factor.shape, -self.factor.ndim) if place != axis]
+        if any(size != 1 for size in others) or not all(map(is_plain, self.layout)):
+            return None
+        return self.factor.reshape(-1)

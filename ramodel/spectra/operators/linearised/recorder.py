@@ -1,0 +1,137 @@
+"""Run a block once and note, operation by operation, how a perturbation of its state would go through it."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from ramodel.spectra.operators.linearised.layout import Factor, Layout, Unrecognised
+from ramodel.spectra.operators.linearised.maps.linear_map import LinearMap
+
+__all__ = ["Edge", "Recorder", "Rule", "Value"]
+
+Rule = Callable[..., Any]
+"""rule(recorder, operation, *arguments of the operation) returns what the operation returns, and records it."""
+
+
+class Edge(NamedTuple):
+    """One summand of a node: maps, first to last, applied to the tangent of another node."""
+
+    source: int
+    maps: tuple[LinearMap, ...]
+
+
+class Value(NamedTuple):
+    """A tensor that depends on the state."""
+
+    tensor: Tensor
+    node: int
+    layout: Layout
+
+
+class Recorder(TorchDispatchMode):
+    """Sees every ATen operation of a block, whatever module, function or method called it.
+
+    The tangent of node 0 is that of the state; the tangent of another node is the sum over its edges. Run it under
+    inference mode: composite operations (linear, layer_norm, attention) then arrive whole. One without a rule is taken
+    apart by its own decomposition.
+    """
+
+    def __init__(self, state: Tensor, layout: Layout, rules: "dict[Any, Rule]", pointwise: Rule) -> None:
+        super().__init__()
+        self.nodes: list[list[Edge]] = [[]]
+        self._rules = rules
+        self._pointwise = pointwise
+        self._values: dict[int, Value] = {}
+        self._stale: dict[int, Tensor] = {}
+        self._remember(Value(state, 0, layout))
+        factors = [factor for axis in layout for factor in axis]
+        self.problems = _product(factor.size for factor in factors if factor.label)
+        self.tokens = next((factor.size for factor in factors if factor.label == "token"), None)
+
+    def value(self, tensor: object) -> Value | None:
+        """Return what is known of a tensor that depends on the state; None of anything else."""
+        return self._values.get(id(tensor))
+
+    def dependent(self, tensor: Tensor) -> Value:
+        """Return what is known of a tensor that must depend on the state."""
+        value = self.value(tensor)
+        if value is None:
+            raise Unrecognised("it uses the state in a place where only constants have a linear rule")
+        return value
+
+    def record(self, tensor: Tensor, layout: Layout, summands: Iterable[tuple[Value, Sequence[LinearMap]]]) -> Tensor:
+        """Note that `tensor` changes by the sum of the summands' images, and return it."""
+        if tuple(tensor.shape) != tuple(_product(f.size for f in axis) for axis in layout):
+            raise AssertionError(f"layout {layout} is not that of a tensor of shape {tuple(tensor.shape)}.")
+        self.nodes.append([Edge(value.node, tuple(maps)) for value, maps in summands])
+        self._remember(Value(tensor, len(self.nodes) - 1, layout))
+        return tensor
+
+    def alias(self, tensor: Tensor, value: Value) -> Tensor:
+        """Note that `tensor` changes exactly as `value` does, and return it."""
+        self._remember(Value(tensor, value.node, value.layout))
+        return tensor
+
+    def replay(self, function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
+        """Call a function with every operation recorded: what a rule puts in the place of an operation."""
+        with self:
+            return function(*arguments, **keywords)
+
+    def __torch_dispatch__(
+        self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Record one operation and return what it returns."""
+        keywords = kwargs or {}
+        tensors = [leaf for leaf in tree_leaves((args, keywords)) if isinstance(leaf, Tensor)]
+        if any(id(tensor) in self._stale for tensor in tensors):
+            raise Unrecognised("it reads a view of a tensor that was written to in place")
+        if not any(id(tensor) in self._values for tensor in tensors):
+            return func(*args, **keywords)
+        if func._schema.is_mutable:
+            return self._in_place(func, args, keywords)
+        return self._recorded(func, args, keywords)
+
+    def _recorded(self, func: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        rule = self._rules.get(func.overloadpacket)
+        if rule is None and torch.Tag.pointwise in func.tags:
+            rule = self._pointwise
+        if rule is not None:
+            return rule(self, func, *args, **keywords)
+        with self:
+            result = func.decompose(*args, **keywords)
+        if result is not NotImplemented:
+            return result
+        result = func(*args, **keywords)
+        if any(isinstance(leaf, Tensor) and leaf.is_floating_point() for leaf in tree_leaves(result)):
+            raise Unrecognised(f"it calls torch.{func.overloadpacket.__name__}, which has no linear rule here")
+        return result
+
+    def _in_place(self, func: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        name = func.overloadpacket.__name__
+        target = args[0]
+        if not name.endswith("_") or self.value(target) is None:
+            raise Unrecognised(f"it calls torch.{name}, which writes the state into another tensor")
+        packet = getattr(torch.ops.aten, name.removesuffix("_"))
+        result = self._recorded(getattr(packet, func._overloadname), args, keywords)
+        storage = target.untyped_storage().data_ptr()
+        for value in list(self._values.values()):
+            if value.tensor is not target and value.tensor.untyped_storage().data_ptr() == storage:
+                self._stale[id(value.tensor)] = value.tensor
+        # New memory for the same tensor: constants that were recorded keep the old one.
+        target.set_(result)
+        return self.alias(target, self.dependent(result))
+
+    def _remember(self, value: Value) -> None:
+        # The tensor is kept alive: while it is, no other has its id.
+        self._values[id(value.tensor)] = value
+
+
+def _product(sizes: Iterable[int]) -> int:
+    result = 1
+    for size in sizes:
+        result *= size
+    return result

@@ -1,0 +1,130 @@
+"""Products of matrices: with weights, with constants, and of two values that both depend on the state."""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ramodel.spectra.operators.linearised.layout import Axis, Factor, Layout, Unrecognised, axis_of, is_plain, shape_of
+from ramodel.spectra.operators.linearised.maps.linear_map import LinearMap
+from ramodel.spectra.operators.linearised.maps.product import LeftProduct, Linear, OwnColumn, RightProduct
+from ramodel.spectra.operators.linearised.maps.scale import Scale
+from ramodel.spectra.operators.linearised.recorder import Recorder, Rule, Value
+from ramodel.spectra.operators.linearised.rules.pointwise import expansion
+from ramodel.spectra.operators.linearised.rules.rearranging import refuse_labels
+
+__all__ = ["MULTIPLYING"]
+
+_aten = torch.ops.aten
+
+
+def _linear(recorder: Recorder, func: Any, inputs: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    value = recorder.dependent(inputs)
+    if recorder.value(weight) is not None:
+        raise Unrecognised("it calls torch.nn.functional.linear with a weight that depends on the state")
+    if bias is not None and recorder.value(bias) is not None:
+        return recorder.replay(lambda: func(inputs, weight) + bias)  # type: ignore[no-any-return]
+    refuse_labels(value.layout, [-1], func)
+    return _by_weight(recorder, func(inputs, weight, bias), value, weight.mT)
+
+
+def _by_weight(recorder: Recorder, result: Tensor, value: Value, matrix: Tensor) -> Tensor:
+    rows = math.prod(value.tensor.shape[:-1]) / recorder.problems
+    layout = (*value.layout[:-1], axis_of(matrix.shape[1]))
+    return recorder.record(result, layout, [(value, [Linear(matrix, rows)])])
+
+
+def _matmul(recorder: Recorder, func: Any, left: Tensor, right: Tensor) -> Tensor:
+    if left.ndim == 1 or right.ndim == 1:
+        raise Unrecognised("it multiplies a matrix with a vector, which has no linear rule here")
+    result = func(left, right)
+    first, second = recorder.value(left), recorder.value(right)
+    if second is None and right.ndim == 2 and first is not None and is_plain(first.layout[-1]):
+        return _by_weight(recorder, result, first, right)
+    first_layout = first.layout if first else _layout_beside(second, left, result)
+    second_layout = second.layout if second else _layout_beside(first, right, result)
+    rows, contracted, columns = _matrix_axes(func, first_layout, second_layout)
+    batch = _batch_axes(first, second, result)
+    layout = (*batch, rows, columns)
+    flops = 2.0 * result.numel() * left.shape[-1] / recorder.problems
+
+    summands: list[tuple[Value, list[LinearMap]]] = []
+    if first is not None:
+        whole = _in_context(second_layout)
+        enlarged = expansion(first.layout, (*batch, *first.layout[-2:]))
+        own_flops = flops if recorder.tokens is None else flops
+        summands.append((first, [*enlarged, RightProduct(right, whole, own_flops)]))
+    if second is not None:
+        enlarged = expansion(second.layout, (*batch, *second.layout[-2:]))
+        summands.append((second, [*enlarged, _by_left(recorder, left, first_layout, columns, contracted, flops)]))
+    return recorder.record(result, layout, summands)
+
+
+def _matrix_axes(func: Any, left: Layout, right: Layout) -> tuple[Axis, Axis, Axis]:
+    """Return the axes of the result and, between them, what is summed over; Unrecognised where samples mix."""
+    rows, first, second, columns = left[-2], left[-1], right[-2], right[-1]
+    attended = _is(first, "context") and (_is(second, "token") or is_plain(second))
+    if not attended and not (is_plain(first) and is_plain(second)):
+        raise Unrecognised(f"torch.{func.overloadpacket.__name__} sums over its samples or tokens")
+    if _is(columns, "token"):
+        if not _is(rows, "token"):
+            raise Unrecognised(f"torch.{func.overloadpacket.__name__} mixes tokens other than by queries and keys")
+        columns = (Factor(columns[0].size, "context"),)
+    return rows, first if attended else (), columns
+
+
+def _by_left(
+    recorder: Recorder, left: Tensor, layout: Layout, columns: Axis, contracted: Axis, flops: float
+) -> LinearMap:
+    """Return ``A x``; where x runs over tokens, only the part that a token's own x has in its own result."""
+    if _is(columns, "context"):
+        tokens = columns[0].size
+        own = torch.arange(tokens, device=left.device)[:, None].expand(*left.shape[:-1], 1)
+        return OwnColumn(left, own, layout, tokens)
+    if _is(contracted, "context"):
+        return Scale(left.diagonal(dim1=-2, dim2=-1).unsqueeze(-1), (*layout[:-1], ()))
+    return LeftProduct(left, layout, flops)
+
+
+def _batch_axes(first: Value | None, second: Value | None, result: Tensor) -> Layout:
+    axes = []
+    for place in range(-result.ndim, -2):
+        found = {value.layout[place] for value in (first, second) if value and -place <= len(value.layout)} - {()}
+        if len(found) > 1:
+            raise Unrecognised("it multiplies matrices whose samples or tokens lie on different axes")
+        axes.append(found.pop() if found else axis_of(result.shape[place]))
+    return tuple(axes)
+
+
+def _layout_beside(value: Value | None, constant: Tensor, result: Tensor) -> Layout:
+    """Return the layout of a constant factor: its leading axes go with those of the other."""
+    batch = _batch_axes(value, None, result)
+    lead = [() if constant.shape[place] == 1 else batch[place + 2] for place in range(-constant.ndim, -2)]
+    return (*lead, *(axis_of(size) for size in constant.shape[-2:]))
+
+
+def _in_context(layout: Layout) -> Layout:
+    """Return the layout of a factor of which every token is needed."""
+    return tuple(tuple(Factor(f.size, "context" if f.label == "token" else f.label) for f in axis) for axis in layout)
+
+
+def _is(axis: Axis, label: str) -> bool:
+    return len(axis) == 1 and axis[0].label == label
+
+
+def _added_matmul(
+    recorder: Recorder, func: Any, bias: Tensor, left: Tensor, right: Tensor, *, beta: float = 1, alpha: float = 1
+) -> Tensor:
+    def replacement() -> Tensor:
+        product = left @ right
+        return beta * bias + (product if alpha == 1 else alpha * product)
+
+    return recorder.replay(replacement)  # type: ignore[no-any-return]
+
+
+MULTIPLYING: dict[Any, Rule] = {
+    _aten.linear: _linear,
+    **dict.fromkeys((_aten.matmul, _aten.mm, _aten.bmm), _matmul),
+    **dict.fromkeys((_aten.addmm, _aten.baddbmm), _added_matmul),
+}
