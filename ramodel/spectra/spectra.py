@@ -248,8 +248,10 @@ class Spectra:
         parts = [_count(sizes["block"], "block"), "at", _count(sizes["input"], "input")]
         if "pair" in sizes:
             parts += ["and", _count(sizes["pair"], "pair"), "of tokens"]
-        model = self.dataset.attrs.get("model")
-        return f"Spectra{f' of {model}' if model else ''}: {' '.join(parts)}, {_count(sizes['rank'], 'triplet')} each"
+        network = self.dataset.attrs.get("network")
+        return (
+            f"Spectra{f' of {network}' if network else ''}: {' '.join(parts)}, {_count(sizes['rank'], 'triplet')} each"
+        )
 
     def _stage_lines(self) -> list[str]:
         lines = []

@@ -1,0 +1,271 @@
+"""How much memory a measurement will take, how much there is, and how many inputs fit."""
+
+import math
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ramodel.checks import integer, one_of, positive
+from ramodel.spectra.layout import SpectraLayout
+from ramodel.spectra.network import BlockCall
+from ramodel.spectra.request import Request
+from ramodel.spectra.solver import basis_size, solve_method
+from ramodel.spectra.statistics import EXACT_SIZE
+
+__all__ = [
+    "activation_bytes",
+    "available_memory",
+    "batch_size",
+    "blocks_together",
+    "bytes_per_input",
+    "is_out_of_memory",
+    "largest_batch",
+    "solver_bytes",
+]
+
+_SHARE = 0.5
+"""Of the available memory that a measurement takes: predictions are within a third, and others live here too."""
+
+_BUSY = 2**17
+"""Numbers in one vector of each problem that keep a machine busy: where blocks have fewer they are solved together."""
+
+_UNLIMITED = 2**60
+"""Limits of control groups above this are none."""
+
+_OUT_OF_MEMORY = ("not enough memory", "can't allocate memory", "out of memory", "alloc_failed")
+"""What allocators of torch and of CUDA libraries say in a plain RuntimeError, in lower case."""
+
+
+def solver_bytes(
+    output_size: int,
+    input_size: int,
+    rank: int,
+    *,
+    itemsize: int,
+    method: Literal["dense", "lanczos"],
+    block_size: int = 1,
+) -> int:
+    """Return the bytes that solving one Jacobian takes at its peak, its `rank` triplets among them.
+
+    A Krylov space holds ``cap`` left and ``cap + b`` right vectors, and while it restarts the ``keep`` combinations of
+    them that go on; at the end the triplets are there twice, before and after their coordinates are brought in order.
+    The dense way holds the Jacobian as it was formed, in float64, and the two factors of its decomposition.
+
+    Parameters
+    ----------
+    output_size, input_size
+        m and n.
+    rank
+        K.
+    itemsize
+        Bytes of a number: 4 or 8.
+    method
+        "dense" or "lanczos".
+    block_size
+        b, vectors that a step adds.
+
+    Examples
+    --------
+    >>> solver_bytes(16384, 16384, 12, itemsize=4, method="lanczos") / 2**20
+    7.8...
+    """
+    one_of("method", method, ["dense", "lanczos"])
+    smaller = min(output_size, input_size)
+    rank = min(rank, smaller)
+    both = output_size + input_size
+    if method == "dense":
+        formed = output_size * input_size
+        return itemsize * (formed + rank * both) + 8 * (2 * formed + smaller * both)
+    cap, keep = basis_size(rank, smaller, block_size)
+    return itemsize * ((cap + keep + rank) * both + block_size * input_size)
+
+
+def activation_bytes(call: BlockCall) -> int:
+    """Return the bytes that products with one Jacobian of a block keep besides their vectors.
+
+    They are counted, not guessed: the block is replayed at one input, and what automatic differentiation saves for
+    the first and for the second derivative is summed up. Weights, which all inputs share, are left out.
+    """
+    weights = {weight.untyped_storage().data_ptr() for weight in call.weights.values()}
+    saved: dict[int, int] = {}
+
+    def count(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            saved[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    first = torch.zeros(1, dtype=torch.int64, device=call.state.device)
+    with torch.inference_mode(False), torch.enable_grad():
+        state = call.state.detach()[:1].clone().requires_grad_()
+        with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+            output = call(state, first)
+            if output.requires_grad:
+                cotangent = torch.zeros_like(output).requires_grad_()
+                torch.autograd.grad(output, state, cotangent, create_graph=True, allow_unused=True)
+    return sum(saved.values()) + 2 * state.nbytes + 2 * output.nbytes
+
+
+def bytes_per_input(calls: Sequence[BlockCall], request: Request, pairs: int = 0) -> int:
+    """Return the bytes that measuring takes at its peak for each input of a batch.
+
+    That is: states and outputs of all blocks as they were recorded; for the blocks of one shape that need most, the
+    solver, what products keep, and the Jacobians where they are formed; for an alignment the vectors and the products
+    of all blocks at once.
+
+    Parameters
+    ----------
+    calls
+        All blocks at one input each.
+    request
+        What is measured.
+    pairs
+        Number of pairs of tokens, each a problem of its own; 0 for whole states.
+    """
+    recorded = sum(call.state.nbytes + call.output.nbytes for call in calls)
+    problems = max(pairs, 1)
+    itemsize = request.dtype.itemsize
+    solving, aligning = 0, 0
+    for call in calls:
+        size = call.state.shape[-1] if pairs else call.state.numel()
+        method = solve_method(request.method, request.rank, size, size)
+        solver = solver_bytes(size, size, request.rank, itemsize=itemsize, method=method, block_size=request.block_size)
+        formed = itemsize * size**2 if request.keep_jacobians or (request.statistics and size <= EXACT_SIZE) else 0
+        kept = activation_bytes(call)
+        solving = max(solving, problems * (solver + formed) + kept)
+        if request.alignment:
+            aligning += problems * 2 * min(request.rank, size) * size * itemsize + kept
+    return recorded + solving + aligning
+
+
+def largest_batch(
+    calls: Sequence[BlockCall], request: Request, layout: SpectraLayout, *, streamed: bool = False
+) -> int:
+    """Return how many inputs of a measurement go together, so that it stays within half of the available memory.
+
+    Parameters
+    ----------
+    calls
+        All blocks at one input each.
+    request
+        What is measured.
+    layout
+        The result: its size is taken off what is available.
+    streamed
+        Whether the result goes to a file, and takes no memory.
+    """
+    needed = bytes_per_input(calls, request, len(layout.pairs))
+    available = available_memory(calls[0].state.device)
+    if calls[0].state.device.type == "cpu" and not streamed:
+        available = max(0, available - layout.nbytes)
+    return batch_size(needed, items=layout.inputs, available=available)
+
+
+def blocks_together(calls: Sequence[BlockCall]) -> int:
+    """Return how many blocks of a stage are solved as one batch: more than one where each is too small to be fast.
+
+    Examples
+    --------
+    >>> state = torch.zeros(64, 128)
+    >>> call = BlockCall("0", torch.nn.Identity(), "none", state, state, {}, (None,))
+    >>> blocks_together([call] * 20)
+    16
+    """
+    return max(1, min(len(calls), _BUSY // calls[0].state.numel()))
+
+
+def available_memory(device: torch.device | str = "cpu") -> int:
+    """Return the bytes that are free on a device now: of a GPU, or of this machine within the limits of its container.
+
+    Examples
+    --------
+    >>> available_memory() > 2**20
+    True
+    """
+    device = torch.device(device)
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return int(free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device))
+    return min([_free_memory(), *_container_limits()])
+
+
+def batch_size(needed: int, *, items: int, available: int, share: float = _SHARE) -> int:
+    """Return how many of `items` problems of `needed` bytes each fit in a share of the available memory; at least one.
+
+    Batches come out nearly equal: 10 items of which 8 would fit are taken by 5.
+
+    Examples
+    --------
+    >>> batch_size(100, items=10, available=1600), batch_size(100, items=10, available=1)
+    (5, 1)
+    """
+    integer("items", items)
+    positive("needed", needed)
+    fitting = max(1, int(share * available / needed))
+    return math.ceil(items / math.ceil(items / fitting))
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error, or one that caused it, says that memory was short: a smaller batch may go through.
+
+    Examples
+    --------
+    >>> is_out_of_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"))
+    True
+    >>> is_out_of_memory(RuntimeError("shapes do not fit"))
+    False
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, (MemoryError, torch.OutOfMemoryError)):
+            return True
+        if isinstance(cause, RuntimeError) and any(words in str(cause).lower() for words in _OUT_OF_MEMORY):
+            return True
+        cause = cause.__cause__
+    return False
+
+
+def _free_memory() -> int:
+    """Return what the system can give without swapping."""
+    table = Path("/proc/meminfo")
+    if table.exists():
+        for line in table.read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    pages = "SC_AVPHYS_PAGES" if "SC_AVPHYS_PAGES" in os.sysconf_names else "SC_PHYS_PAGES"
+    return int(os.sysconf(pages) * os.sysconf("SC_PAGE_SIZE"))
+
+
+def _container_limits() -> Iterator[int]:
+    """Give what is left below the limit of every control group that this process is in (both versions)."""
+    table = Path("/proc/self/cgroup")
+    for line in table.read_text().splitlines() if table.exists() else ():
+        _, controllers, name = line.split(":", 2)
+        if controllers not in ("", "memory"):
+            continue
+        root = Path("/sys/fs/cgroup", controllers)
+        limit, usage = ("memory.max", "memory.current")
+        if controllers:
+            limit, usage = ("memory.limit_in_bytes", "memory.usage_in_bytes")
+        # Inside a container the name is often that of the host, while the files of its own group are at the root.
+        folder = root / name.lstrip("/")
+        for group in (folder, *folder.parents):
+            if (group / limit).exists():
+                highest = (group / limit).read_text().strip()
+                if highest != "max" and int(highest) < _UNLIMITED:
+                    yield max(0, int(highest) - int((group / usage).read_text()) + _reclaimable(group))
+            if group == root:
+                break
+
+
+def _reclaimable(group: Path) -> int:
+    """Return how much of a group's memory is files read before, which the system drops when it needs room."""
+    for line in (group / "memory.stat").read_text().splitlines():
+        key, value = line.split()
+        if key in ("inactive_file", "total_inactive_file"):
+            return int(value)
+    return 0
