@@ -1,120 +1,170 @@
-"""`measure`: the singular triplets of every Residual Jacobian of a network at many inputs, with named axes."""
+"""`measure`: the top singular triplets of every Residual Jacobian of a network at many inputs."""
 
+import os
+import warnings
 from collections.abc import Sequence
+from typing import Literal
 
-import numpy as np
 import torch
-import xarray as xr
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from ramodel.checks import integer
 from ramodel.progress import progress_bar
-from ramodel.spectra.blocks import Skip
-from ramodel.spectra.class_means import class_means
-from ramodel.spectra.jacobian import block_jacobians
-from ramodel.spectra.trajectory import exact_autograd, follow
-from ramodel.spectra.solver.triplets import Triplets, singular_triplets
+from ramodel.spectra.class_means import whole_labels
+from ramodel.spectra.collector import SpectraCollector
+from ramodel.spectra.network import Batch, Inputs, Skip, inspect, untouched
+from ramodel.spectra.network.evaluation import exact_autograd
+from ramodel.spectra.operators import Tokens
+from ramodel.spectra.request import Method, Request, Statistic, Vectors
+from ramodel.spectra.run import MeasurementRun
+from ramodel.spectra.spectra import Spectra
 
 __all__ = ["measure"]
-
-_Variables = dict[str, tuple[tuple[str, ...], NDArray[np.float64]]]
 
 
 def measure(
     model: nn.Module,
-    inputs: ArrayLike | Tensor,
+    inputs: Inputs,
     *,
     blocks: Sequence[str | nn.Module] | None = None,
     rank: int = 12,
+    output: str | os.PathLike[str] | None = None,
     skip: Skip = "auto",
-    labels: ArrayLike | Tensor | None = None,
-    keep_jacobians: bool = False,
+    tolerance: float = 1e-4,
+    method: Method = "auto",
+    dtype: torch.dtype | str = torch.float64,
+    batch_size: int | Literal["auto"] = "auto",
+    seed: int = 0,
     progress: bool = True,
-) -> xr.Dataset:
-    """Return the top singular triplets of the Residual Jacobian of every block at every input.
+    tokens: Tokens = "sequence",
+    labels: ArrayLike | Tensor | None = None,
+    class_means: bool = False,
+    vectors: Vectors = "full",
+    statistics: Sequence[Statistic] = (),
+    alignment: bool = False,
+    keep_jacobians: bool = False,
+    block_size: int = 1,
+) -> Spectra:
+    """Return the top singular triplets of the Residual Jacobian of every block of a network at every input.
 
-    Exact Jacobians (`residual_jacobians`), then a full SVD of each, all in float64; block after block, so that memory
-    is that of the result and one block.
+    ``J_l v_k = s_k u_k``, ``J_l^T u_k = s_k v_k`` for ``J_l = d f_l / d h`` at the input's own state h_{l-1}. Small
+    states are decomposed whole; for others only products J v and J^T u are made, for all inputs of a block at once, by
+    a thick-restarted Golub-Kahan-Lanczos iteration. Every triplet comes with its residuals, computed anew at the end:
+    the certificate. What has not converged says so in `converged`, in `notes` and in a warning.
+
+    The network is left as it was: modes, weights, gradients, hooks.
 
     Parameters
     ----------
-    model, inputs, blocks, skip
-        As in `states`.
+    model
+        Any residual network in eval mode, on any device.
+    inputs
+        Samples first: an array or tensor [N, ...], or a mapping of them by the names of the forward's arguments
+        (``{"input_ids": ..., "attention_mask": ...}`` for a Hugging Face model).
+    blocks
+        Modules or their names, in order. None finds them: the members of the network's lists of modules that keep the
+        shape of the state and show a skip. `Spectra.notes` says what was found, and what was left out and why.
     rank
-        Number K of triplets to keep; all d of them if it is larger.
-    labels
-        ``[N]`` whole numbers; given, the triplets at the class means are measured too (see `class_mean_jacobians`).
-    keep_jacobians
-        Whether to keep the matrices (L N d^2 numbers), which `ramodel.metrics.alignment_grid` needs.
+        Number K of triplets; all of them where a Jacobian has fewer.
+    output
+        A file to which vectors and states are written as they are found, so that memory stays that of one block; it
+        becomes whole or not at all. None keeps them in memory (`Spectra.save` writes them later).
+    skip
+        What J is. "inside": a block contains its skip, ``J = D(block) - I``. "branch": the modules are the branches
+        that the network adds, ``J = D f``. "masked": post-activation blocks ``relu(h + f(h))``,
+        ``J = 1[h + f > 0] D f``. "none": there is no skip, ``J = D(block)``. "auto" reads it off the network, or
+        raises an error that shows what to say.
+    tolerance
+        Largest residual relative to ``max(s_k, 1e-3 s_1)``. Errors of the values are of the order of its square.
+    method
+        "dense": full SVDs of the Jacobians; "lanczos": products alone; "auto": what is faster at their size.
+    dtype
+        float64 or float32, whatever that of the network; float32 takes half the time and memory, and gives values to
+        about 1e-6.
+    batch_size
+        Inputs at once; "auto" takes as many as a third of the free memory holds. Where memory runs out nevertheless the
+        batch is halved.
+    seed
+        Of the starting vectors and random probes.
     progress
         Whether to show a bar.
+    tokens
+        For states [N, T, d]: "sequence" takes the state as one vector of T d numbers; "diagonal" gives ``J[t, t]`` for
+        every token, a list of pairs (t_out, t_in) those ``J[t_out, t_in]``; results have the axis `pair` then.
+    labels
+        [N] whole numbers, kept beside the results.
+    class_means
+        Whether to measure at the class means of the states too (`Spectra.class_means`): the states of each class are
+        averaged layer by layer. Needs `labels`.
+    vectors
+        Keep vectors and states as they are ("full"), in "float32", or drop the vectors ("none").
+    statistics
+        Any of "trace", "frobenius", "asymmetry", "normality", "eigenvalues": exact up to 512 numbers, else estimated
+        with standard errors (eigenvalues: only up to there).
+    alignment
+        Whether to compute the signed grids ``U_i^T J_j V_i`` and ``V_i^T J_j U_i`` for all pairs of blocks of a stage.
+    keep_jacobians
+        Whether to keep the matrices, n^2 numbers each.
+    block_size
+        Vectors added in one Lanczos step; 2 finds double singular values at once, for symmetric data.
 
     Returns
     -------
-    xarray.Dataset
-        ``singular_value [layer, input, rank]``, ``left`` and ``right [layer, input, rank, coordinate]`` (rows; signs
-        fixed so that the entry of `right` of largest size is positive), ``tail_energy [layer, input]`` (sum of the
-        squares of the other singular values), ``states [state, input, coordinate]``; with labels also
-        ``class_mean_singular_value``, ``class_mean_left``, ``class_mean_right``, ``class_mean_tail_energy``
-        ``[layer, class, ...]``; with `keep_jacobians` also ``jacobian [layer, input, row, column]``. Layers count
-        from 1, states from 0; the coordinate `block` holds the blocks' names, the attribute `skip` what was taken.
+    Spectra
+        ``singular_values [block, input, rank]`` and the rest of it.
 
     Raises
     ------
     TypeError, ValueError
-        As `residual_jacobians` does; also where `rank` or `labels` is out of range.
+        If an argument is out of range, the blocks or their skip cannot be told, the network cannot be measured as it
+        stands (training mode, autocast, quantised), or a weight, an input, a state or a Jacobian is not finite: the
+        message names the block where that begins.
+    MemoryError
+        If one input alone does not fit.
 
     Examples
     --------
     >>> network = nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 4))
-    >>> spectra = measure(network, np.ones((3, 4)), blocks=["0", "1", "2"], skip="none", rank=2)
-    >>> dict(spectra.singular_value.sizes)
-    {'layer': 3, 'input': 3, 'rank': 2}
+    >>> spectra = measure(network, torch.ones(3, 4), blocks=["0", "1", "2"], skip="none", rank=2)
+    >>> dict(spectra.singular_values.sizes), bool(spectra.converged.all())
+    ({'block': 3, 'input': 3, 'rank': 2}, True)
     """
-    integer("rank", rank)
-    with exact_autograd():
-        with torch.no_grad():
-            trajectory = follow(model, inputs, blocks=blocks, skip=skip)
-        states = trajectory.states
-        depth, samples = states.shape[0] - 1, states.shape[1]
-        # Inputs and class means are rows of one batch: a block is differentiated and decomposed once for both.
-        classes, means = (None, states[:, :0]) if labels is None else class_means(states, labels)
-        points = torch.cat([states[:-1], means[:-1]], dim=1)
-        triplets, kept = [], []
-        with progress_bar("measuring", depth, show=progress) as bar:
-            for layer, block in enumerate(trajectory.blocks):
-                jacobians = block_jacobians(trajectory, layer, points[layer])
-                triplets.append(singular_triplets(jacobians, rank))
-                if keep_jacobians:
-                    kept.append(jacobians[:samples].cpu())
-                bar.advance(status=block.name)
-    found = Triplets(*(torch.stack(parts).cpu() for parts in zip(*triplets, strict=True)))
-
-    data: _Variables = {"states": (("state", "input", "coordinate"), states.cpu().numpy())}
-    data |= _variables("", "input", Triplets(*(part[:, :samples] for part in found)))
-    coordinates = {
-        "layer": np.arange(1, depth + 1),
-        "state": np.arange(depth + 1),
-        "rank": np.arange(1, found.singular_values.shape[-1] + 1),
-        "block": ("layer", [block.name for block in trajectory.blocks]),
-    }
-    if classes is not None:
-        data |= _variables("class_mean_", "class", Triplets(*(part[:, samples:] for part in found)))
-        coordinates["class"] = classes.cpu().numpy()
-    if keep_jacobians:
-        data["jacobian"] = (("layer", "input", "row", "column"), torch.stack(kept).numpy())
-    return xr.Dataset(data, coordinates, {"network": type(model).__name__, "skip": trajectory.skip})
-
-
-def _variables(prefix: str, item: str, triplets: Triplets) -> _Variables:
-    axes: dict[str, tuple[str, ...]] = {
-        "singular_value": ("rank",),
-        "left": ("rank", "coordinate"),
-        "right": ("rank", "coordinate"),
-        "tail_energy": (),
-    }
-    return {
-        prefix + name: (("layer", item, *inner), part.numpy())
-        for (name, inner), part in zip(axes.items(), triplets, strict=True)
-    }
+    request = Request.checked(
+        rank=rank,
+        tolerance=tolerance,
+        method=method,
+        dtype=dtype,
+        batch_size=batch_size,
+        seed=seed,
+        tokens=tokens,
+        vectors=vectors,
+        statistics=statistics,
+        alignment=alignment,
+        keep_jacobians=keep_jacobians,
+        block_size=block_size,
+    )
+    if class_means and labels is None:
+        raise ValueError("class_means is True without labels; give the class of each input: labels=[...].")
+    with untouched(model), exact_autograd():
+        batch = Batch.of(inputs)
+        known = None if labels is None else whole_labels("labels", labels, len(batch))
+        inspection = inspect(model, batch, blocks=blocks, skip=skip, dtype=request.dtype)
+        run = MeasurementRun(batch, inspection, request, known)
+        means = run.class_means_layout() if class_means else None
+        with (
+            SpectraCollector(run.layout(), class_means=means, output=output) as collector,
+            progress_bar("measuring", run.steps(class_means=class_means), show=progress) as bar,
+        ):
+            run.measure_inputs(collector, bar)
+            if class_means:
+                run.measure_class_means(collector, bar)
+            spectra = collector.finish(notes=run.notes)
+    unfinished = int((~spectra.converged).sum())
+    if unfinished:
+        warnings.warn(
+            f"{unfinished} of {spectra.converged.size} triplets have not converged: see `converged` and `residual`. Ask "
+            "for fewer (rank), or allow a larger tolerance.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    return spectra

@@ -1,0 +1,80 @@
+"""How many inputs, and how many blocks of a stage, are measured as one batch."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ramodel.spectra.memory import activation_bytes, available_memory, batch_size, solver_bytes
+from ramodel.spectra.network import BlockCall
+from ramodel.spectra.request import Request
+from ramodel.spectra.solver import solve_method
+
+__all__ = ["Plan", "planned"]
+
+_ENOUGH = 2**17
+"""Numbers in one vector of every problem of a batch, from which on more problems no longer save overhead."""
+
+
+class Plan(NamedTuple):
+    """Sizes of the batches of a measurement."""
+
+    inputs: int
+    """Inputs at once."""
+    blocks: tuple[int, ...]
+    """Blocks solved together, for each stage."""
+    nbytes: int
+    """Predicted bytes at the peak, besides what the process has now and the result."""
+
+
+def planned(stages: Sequence[Sequence[BlockCall]], samples: int, pairs: int, request: Request) -> Plan:
+    """Return the largest batch of inputs that half of the free memory holds, and how many blocks go together.
+
+    Parameters
+    ----------
+    stages
+        The calls of the blocks of each stage at one input.
+    samples
+        Inputs in all.
+    pairs
+        Pairs of tokens at each input; 1 where a problem is a whole state.
+    request
+        What is wanted.
+    """
+    device = stages[0][0].state.device
+    states = sum(2 * call.state[:1].nbytes for calls in stages for call in calls)
+    needed = states + max(_stage_bytes(calls, pairs, request) for calls in stages)
+    available = available_memory(device)
+    inputs = request.batch_size or batch_size(needed, items=samples, available=available)
+    blocks = []
+    for calls in stages:
+        size = _vector_size(calls[0], request)
+        problems = inputs * pairs
+        wanted = math.ceil(_ENOUGH / (size * problems))
+        fitting = int(available / 2 / (inputs * _block_bytes(calls[0], pairs, request)))
+        dense = solve_method(request.method, request.rank, size, size) == "dense"
+        blocks.append(1 if dense else max(1, min(len(calls), wanted, fitting)))
+    together = max(
+        inputs * (states + count * _block_bytes(calls[0], pairs, request))
+        for count, calls in zip(blocks, stages, strict=True)
+    )
+    return Plan(inputs, tuple(blocks), together)
+
+
+def _stage_bytes(calls: Sequence[BlockCall], pairs: int, request: Request) -> int:
+    """Return the bytes for each input while a stage is measured, its blocks one after another."""
+    one = _block_bytes(calls[0], pairs, request)
+    kept = len(calls) * activation_bytes(calls[0]) if request.alignment else 0
+    return one + kept
+
+
+def _block_bytes(call: BlockCall, pairs: int, request: Request) -> int:
+    size = _vector_size(call, request)
+    method = solve_method(request.method, request.rank, size, size)
+    itemsize = request.dtype.itemsize
+    solver = solver_bytes(size, size, request.rank, itemsize=itemsize, method=method, block_size=request.block_size)
+    formed = itemsize * size * size if request.keep_jacobians and method != "dense" else 0
+    return activation_bytes(call) + pairs * (solver + formed)
+
+
+def _vector_size(call: BlockCall, request: Request) -> int:
+    return call.state[0].numel() if request.tokens == "sequence" else call.state.shape[-1]
