@@ -103,7 +103,7 @@ class KrylovBasis:
         size, block = self.size, self.block_size
         left, right = _rows(self._left, size, size + block), _rows(self._right, size + block, size + 2 * block)
         diagonal = orthonormal(self._image(), left)
-        above = orthonormal(swept(self._back(left), _rows(self._right, 0, size + block)), right)
+        above = orthonormal(swept(self._back(left, diagonal), _rows(self._right, 0, size + block)), right)
         lengths = torch.minimum(_lengths(diagonal), _lengths(above)).amin(dim=1, keepdim=True)
         self._see(diagonal)
         if not (lengths - _SMALL * self._scale).amin().item() >= 0.0:
@@ -121,7 +121,7 @@ class KrylovBasis:
         spare = random_rows(block, right.shape[2], self.seed + 1 + self.passes, left.dtype, left.device)
         earlier = _rows(self._right, 0, size + block)
         self._diagonal.append(diagonal)
-        self._above.append(orthonormal_or_zero(self._back(left), earlier, right, floor, spare))
+        self._above.append(orthonormal_or_zero(self._back(left, diagonal), earlier, right, floor, spare))
 
     def _image(self) -> Tensor:
         """Return J v of the newest right vectors, less what they share with earlier left ones by the recurrence."""
@@ -134,10 +134,15 @@ class KrylovBasis:
             return torch.baddbmm(image, self._coupling.mT.to(image.dtype), _rows(self._left, 0, size), alpha=-1.0)
         return image
 
-    def _back(self, left: Tensor) -> Tensor:
-        """Return J^T u of the newest left vectors."""
-        self.passes += self.block_size
-        return self.operator.rmatvec(left)
+    def _back(self, left: Tensor, diagonal: Tensor) -> Tensor:
+        """Return J^T u of the newest left vectors, less what they share with the newest right ones by the recurrence.
+
+        Were that left to the sweep, an error of orthogonality would grow by |J v| / |J^T u| from step to step.
+        """
+        size, block = self.size, self.block_size
+        back = self.operator.rmatvec(left)
+        self.passes += block
+        return torch.baddbmm(back, diagonal, _rows(self._right, size, size + block), alpha=-1.0)
 
     def _see(self, diagonal: Tensor) -> None:
         """Learn the norm of the Jacobian."""
