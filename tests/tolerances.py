@@ -72,3 +72,9 @@ number of entries)."""
 
 ROOT = 1e-11
 """Relative: a threshold depth, where two objectives of slope 1e-3 cross, each with a rounding of 1e-17."""
+
+SAMPLED_STD = 0.02
+"""Relative: standard deviation of 36,864 normal numbers (its own is 1 / sqrt(2 x 36,864) = 0.004)."""
+
+PRODUCTS = 1e-12
+"""Relative to the largest entry: Jacobians as products show them against one backward pass for each row, in float64."""
