@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ramodel import metrics
 from ramodel.nets import Block, Dataset, Loss, ResidualNetwork, spread_over_classes
-from ramodel.spectra import measure, work_and_energy
+from ramodel.spectra import Spectra, measure, work_and_energy
 
 __all__ = ["EXTRA_RANKS", "measure_network"]
 
@@ -54,35 +54,38 @@ def measure_network(
         dataset.test_inputs[chosen],
         rank=network.config.width,
         labels=labels,
+        class_means=True,
+        method="dense",
         keep_jacobians=True,
         progress=False,
     )
+    means = cast(Spectra, spectra.class_means)
     kept = min(dataset.classes + EXTRA_RANKS, network.config.width)
     found = xr.Dataset(
         coords={
-            "layer": spectra["layer"],
-            "state": spectra["state"],
+            "layer": np.arange(1, network.config.depth + 1),
+            "state": np.arange(network.config.depth + 1),
             "rank": np.arange(1, kept + 1),
-            "class": spectra["class"],
+            "class": means.dataset["label"].values,
             "input_class": ("input", labels),
         }
     )
     _jacobians(found, spectra, dataset.classes, kept)
-    _trajectories(found, spectra["states"].values)
+    _trajectories(found, spectra.states.values)
     head = np.linalg.svd(network.head.weight.detach().double().cpu().numpy(), compute_uv=False)[:kept]
     _put(found, "head_singular_value", ("rank",), np.pad(head, (0, kept - head.size)), "w_k, singular value of W")
     _work(found, network, dataset, jacobian_decay, head_decay, loss)
     return found
 
 
-def _jacobians(found: xr.Dataset, spectra: xr.Dataset, classes: int, kept: int) -> None:
-    jacobians = spectra["jacobian"].values
-    values = spectra["singular_value"].values
-    left, right = spectra["left"].values[:, :, :kept], spectra["right"].values[:, :, :kept]
+def _jacobians(found: xr.Dataset, spectra: Spectra, classes: int, kept: int) -> None:
+    jacobians = spectra.jacobian.values
+    values = spectra.singular_values.values
+    left, right = spectra.left.values[:, :, :kept], spectra.right.values[:, :, :kept]
     axes = ("layer", "input")
     _put(found, "singular_value", (*axes, "rank"), values[..., :kept], "s_k, singular value of the Residual Jacobian")
     _put(found, "spectrum", (*axes, "index"), values, "every singular value of the Residual Jacobian")
-    means = spectra["class_mean_singular_value"].values[..., :kept]
+    means = cast(Spectra, spectra.class_means).singular_values.values[..., :kept]
     _put(found, "class_mean_singular_value", ("layer", "class", "rank"), means, "s_k at the mean state of a class")
     _put(found, "asymmetry_error", axes, metrics.asymmetry_error(jacobians), "|J - J^T| / |J|")
     grid = metrics.alignment_grid(left, jacobians, right).mean(axis=2).astype(np.float32)

@@ -2,11 +2,13 @@
 
 from ramodel.spectra.jacobian import class_mean_jacobians, residual_jacobians
 from ramodel.spectra.measurement import measure
-from ramodel.spectra.trajectory import states
 from ramodel.spectra.solver.triplets import Triplets, singular_triplets
+from ramodel.spectra.spectra import Spectra
+from ramodel.spectra.trajectory import states
 from ramodel.spectra.work import WorkAndEnergy, state_gradients, work_and_energy
 
 __all__ = [
+    "Spectra",
     "Triplets",
     "WorkAndEnergy",
     "class_mean_jacobians",

@@ -57,7 +57,7 @@ def block_results(
 
 
 def stage_alignment(operators: Sequence[JacobianOperator], found: Sequence[Results], request: Request) -> Results:
-    """Return the grids of all pairs of blocks, [block i, block j, N, (pair,) K, K], from their operators and vectors."""
+    """Return the grids of all pairs of blocks, [block i, block j, N, (pair,) K, K]: see `cross_alignment`."""
     problems = operators[0].problems
     inputs = len(found[0]["left"])
     left, right = ([one[side].reshape(problems, *one[side].shape[-2:]) for one in found] for side in ("left", "right"))

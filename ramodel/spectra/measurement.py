@@ -162,8 +162,8 @@ def measure(
     unfinished = int((~spectra.converged).sum())
     if unfinished:
         warnings.warn(
-            f"{unfinished} of {spectra.converged.size} triplets have not converged: see `converged` and `residual`. Ask "
-            "for fewer (rank), or allow a larger tolerance.",
+            f"{unfinished} of {spectra.converged.size} triplets have not converged: see `converged` and `residual`. "
+            "Ask for fewer (rank), or allow a larger tolerance.",
             RuntimeWarning,
             stacklevel=2,
         )

@@ -53,11 +53,10 @@ def planned(stages: Sequence[Sequence[BlockCall]], samples: int, pairs: int, req
         fitting = int(available / 2 / (inputs * _block_bytes(calls[0], pairs, request)))
         dense = solve_method(request.method, request.rank, size, size) == "dense"
         blocks.append(1 if dense else max(1, min(len(calls), wanted, fitting)))
-    together = max(
-        inputs * (states + count * _block_bytes(calls[0], pairs, request))
-        for count, calls in zip(blocks, stages, strict=True)
+    peaks = (
+        states + count * _block_bytes(calls[0], pairs, request) for count, calls in zip(blocks, stages, strict=True)
     )
-    return Plan(inputs, tuple(blocks), together)
+    return Plan(inputs, tuple(blocks), inputs * max(peaks))
 
 
 def _stage_bytes(calls: Sequence[BlockCall], pairs: int, request: Request) -> int:

@@ -192,7 +192,7 @@ class MeasurementRun:
         )
 
     def _classes(self) -> tuple[Tensor, Tensor]:
-        """Return the classes in increasing order, [C], and the share that each sample has in the mean of each, [N, C]."""
+        """Return the classes in increasing order, [C], and the share of each sample in the mean of each, [N, C]."""
         assert self._labels is not None
         classes, members = torch.unique(self._labels, return_inverse=True)
         share = torch.nn.functional.one_hot(members, len(classes)).to(self._request.dtype)
@@ -221,9 +221,8 @@ def _release_memory() -> None:
 def _states(calls: Sequence[BlockCall]) -> Tensor:
     """Return h_0, ..., h_L of a stage, [L + 1, N, *shape]."""
     last = calls[-1]
-    return torch.stack(
-        [*(call.state for call in calls), last.state + last.output if last.skip == "branch" else last.output]
-    )
+    final = last.state + last.output if last.skip == "branch" else last.output
+    return torch.stack([*(call.state for call in calls), final])
 
 
 def _without_vectors(results: Results) -> Results:
