@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from ramodel.spectra.operators.linearised.maps.linear_map import Identity, LinearMap, composed
-from ramodel.spectra.operators.linearised.maps.product import Linear
 from ramodel.spectra.operators.linearised.maps.scale import Scale
 from ramodel.spectra.operators.linearised.recorder import Edge
 
@@ -47,6 +46,8 @@ class Graph:
 
     def _without_state(self, node: int) -> int | None:
         """Return a node that is `node` less the state; None where the state is not a summand of it."""
+        if node == _STATE:
+            return self._add([])
         edges = self.nodes[node]
         for place, edge in enumerate(edges):
             if any(not isinstance(part, Identity) for part in edge.maps):
@@ -72,6 +73,11 @@ class Graph:
         self._prune()
         while self._inline() or self._push():
             self._prune()
+
+    @property
+    def is_zero(self) -> bool:
+        """Whether, once simplified, nothing leads from the state to the output."""
+        return self.output != _STATE and not self.nodes[self.output]
 
     def order(self) -> list[int]:
         """Return the nodes that the output needs, each after those that it needs itself."""

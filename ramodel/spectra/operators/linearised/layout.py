@@ -10,6 +10,7 @@ from torch import Tensor
 __all__ = [
     "Axis",
     "Factor",
+    "Label",
     "Layout",
     "Rows",
     "Unrecognised",

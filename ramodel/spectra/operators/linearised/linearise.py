@@ -1,5 +1,6 @@
 """From a block as the network called it to its Jacobians as products of linear maps."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -7,17 +8,19 @@ from torch import Tensor
 
 from ramodel.spectra.network.call import BlockCall
 from ramodel.spectra.operators.linearised.graph import Graph
-from ramodel.spectra.operators.linearised.layout import Layout, Unrecognised, axis_of
+from ramodel.spectra.operators.linearised.layout import Label, Layout, Unrecognised, axis_of
 from ramodel.spectra.operators.linearised.maps.scale import Scale
 from ramodel.spectra.operators.linearised.operator import LinearisedOperator
 from ramodel.spectra.operators.linearised.program import Program
-from ramodel.spectra.operators.linearised.recorder import Recorder
+from ramodel.spectra.operators.linearised.recorder import Edge, Recorder
 from ramodel.spectra.operators.linearised.rules import RULES, pointwise
 
 __all__ = ["linearise"]
 
 
-def linearise(call: BlockCall, tokens: Literal["sequence", "diagonal"] = "sequence") -> LinearisedOperator | str:
+def linearise(
+    call: BlockCall, tokens: Literal["sequence", "diagonal"] | Sequence[tuple[int, int]] = "sequence"
+) -> LinearisedOperator | str:
     """Return the Jacobians of a block as analytic operators, or why the block is not recognised.
 
     The block runs once, at the states recorded. Every operation leaves a linear map, with what it needs of the primal:
@@ -32,16 +35,12 @@ def linearise(call: BlockCall, tokens: Literal["sequence", "diagonal"] = "sequen
     tokens
         "sequence": N problems, of whole states. "diagonal": N T problems, inputs first, the same-token Jacobians
         ``d f_t / d h_t`` of states [N, T, d]; all of them cost little more than one product with the whole Jacobian.
+        Pairs (t, t) in increasing order: some of these. Jacobians between different tokens are not offered.
 
     Returns
     -------
     LinearisedOperator or str
         A reason ends the sentence "the block is not recognised because ...".
-
-    Raises
-    ------
-    ValueError
-        If `tokens` is neither.
 
     Examples
     --------
@@ -51,26 +50,32 @@ def linearise(call: BlockCall, tokens: Literal["sequence", "diagonal"] = "sequen
     >>> torch.equal(linearise(call).dense()[0], block.weight)
     True
     """
-    if tokens not in ("sequence", "diagonal"):
-        raise ValueError(f"tokens is {tokens!r}; analytic operators exist for 'sequence' and 'diagonal'.")
-    if tokens == "diagonal" and call.state.ndim != 3:
+    per_token = tokens != "sequence"
+    if per_token and call.state.ndim != 3:
         return f"its state has shape {tuple(call.state.shape)} where tokens need [N, T, d]"
+    chosen = [pair[0] for pair in tokens] if per_token and tokens != "diagonal" else None
+    if chosen is not None and (list(tokens) != [(token, token) for token in sorted(chosen)]):
+        return "products between different tokens go through the whole sequence"
     # One token alone is a sequence, whose axis a reshape could not tell from any other of size one.
-    labels = ("sample", "token") if tokens == "diagonal" and call.state.shape[1] > 1 else ("sample",)
+    labels: tuple[Label, ...] = ("sample", "token") if per_token and call.state.shape[1] > 1 else ("sample",)
     # The same holds of one sample: it is recorded twice.
     samples = torch.zeros(2, dtype=torch.long, device=call.state.device) if len(call.state) == 1 else None
     try:
         with torch.inference_mode():
-            return _linearised(call, samples, labels)
+            operator = _linearised(call, samples, labels)
     except Unrecognised as reason:
         return str(reason)
     except torch.OutOfMemoryError:
         raise
     except (RuntimeError, TypeError, ValueError, NotImplementedError) as error:
         return f"recording it failed: {error}"
+    if chosen is None or len(chosen) == call.state.shape[1]:
+        return operator
+    inputs = torch.arange(len(call.state), device=operator.device)[:, None] * call.state.shape[1]
+    return operator.select((inputs + torch.tensor(chosen, device=operator.device)).flatten())
 
 
-def _linearised(call: BlockCall, samples: Tensor | None, labels: tuple[str, ...]) -> LinearisedOperator:
+def _linearised(call: BlockCall, samples: Tensor | None, labels: tuple[Label, ...]) -> LinearisedOperator:
     state, identity = call.state, call.identity
     if samples is not None:
         state = state[samples]
@@ -81,18 +86,23 @@ def _linearised(call: BlockCall, samples: Tensor | None, labels: tuple[str, ...]
     recorder = Recorder(point, layout, RULES, pointwise)
     with recorder:
         output = call(point, samples)
-    value = recorder.value(output)
-    if value is None:
-        raise Unrecognised("its output does not depend on its state")
     lead = len(labels)
+    value = recorder.outcome(output)
     if value.layout[:lead] != layout[:lead]:
         raise Unrecognised("its output has its samples or tokens on other axes than its state")
 
     graph = Graph(recorder.nodes, value.node)
-    if not (isinstance(identity, float) and identity == 0.0) and not graph.remove_skip(identity):
+    takes_identity = isinstance(identity, Tensor) or identity != 0.0
+    if takes_identity and output.shape != state.shape:
+        raise Unrecognised(f"its output has shape {tuple(output.shape)}, its state {tuple(state.shape)}")
+    if takes_identity and not graph.remove_skip(identity):
         factor = identity if isinstance(identity, Tensor) else point.new_tensor(identity)
         graph.subtract(Scale(-factor, layout if isinstance(identity, Tensor) else ()))
     graph.simplify()
+    if graph.is_zero:
+        if output.shape != state.shape:
+            raise Unrecognised("its output depends on nothing of its state")
+        graph = Graph([[], [Edge(0, (Scale(point.new_zeros(()), ()),))]], 1)
     grid = torch.ones(state.shape[:lead], dtype=torch.bool, device=state.device)
     shapes = tuple(state.shape[lead:]), tuple(output.shape[lead:])
     operator = LinearisedOperator(Program(graph), grid, *shapes, state.dtype)

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from ramodel.spectra.operators.linearised.layout import Factor, Layout, Unrecognised
+from ramodel.spectra.operators.linearised.layout import Layout, Unrecognised
 from ramodel.spectra.operators.linearised.maps.linear_map import LinearMap
 
 __all__ = ["Edge", "Recorder", "Rule", "Value"]
@@ -62,6 +62,18 @@ class Recorder(TorchDispatchMode):
         if value is None:
             raise Unrecognised("it uses the state in a place where only constants have a linear rule")
         return value
+
+    def outcome(self, output: Tensor) -> Value:
+        """Return what is known of the block's output."""
+        if id(output) in self._stale:
+            raise Unrecognised("it returns a tensor that was written to through a view")
+        value = self.value(output)
+        if value is not None:
+            return value
+        state = next(iter(self._values.values()))
+        if output.shape != state.tensor.shape:
+            raise Unrecognised("its output depends on nothing of its state")
+        return self.dependent(self.record(output, state.layout, []))
 
     def record(self, tensor: Tensor, layout: Layout, summands: Iterable[tuple[Value, Sequence[LinearMap]]]) -> Tensor:
         """Note that `tensor` changes by the sum of the summands' images, and return it."""

@@ -8,7 +8,7 @@ from torch import Tensor
 from ramodel.spectra.operators.linearised.layout import Layout, Rows, resize, take
 from ramodel.spectra.operators.linearised.maps.linear_map import LinearMap
 
-__all__ = ["AveragePool", "Standardise", "Softmax"]
+__all__ = ["AveragePool", "Softmax", "Standardise"]
 
 _aten = torch.ops.aten
 

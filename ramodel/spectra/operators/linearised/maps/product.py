@@ -10,7 +10,7 @@ from ramodel.spectra.operators.linearised.maps.linear_map import LinearMap
 from ramodel.spectra.operators.linearised.maps.rearranging import Slice
 from ramodel.spectra.operators.linearised.maps.scale import Scale
 
-__all__ = ["Linear", "LeftProduct", "OwnColumn", "OwnEntry", "RightProduct"]
+__all__ = ["LeftProduct", "Linear", "OwnColumn", "OwnEntry", "RightProduct"]
 
 
 class Linear(LinearMap):

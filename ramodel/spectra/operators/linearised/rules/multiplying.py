@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ramodel.spectra.operators.linearised.layout import Axis, Factor, Layout, Unrecognised, axis_of, is_plain, shape_of
+from ramodel.spectra.operators.linearised.layout import Axis, Factor, Layout, Unrecognised, axis_of, is_plain
 from ramodel.spectra.operators.linearised.maps.linear_map import LinearMap
 from ramodel.spectra.operators.linearised.maps.product import LeftProduct, Linear, OwnColumn, RightProduct
 from ramodel.spectra.operators.linearised.maps.scale import Scale

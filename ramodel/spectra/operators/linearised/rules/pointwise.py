@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
-from ramodel.spectra.operators.linearised.layout import Layout, axis_of, broadcast, shape_of
+from ramodel.spectra.operators.linearised.layout import Layout, broadcast, shape_of
 from ramodel.spectra.operators.linearised.maps.linear_map import LinearMap
 from ramodel.spectra.operators.linearised.maps.rearranging import Expand
 from ramodel.spectra.operators.linearised.maps.scale import Scale

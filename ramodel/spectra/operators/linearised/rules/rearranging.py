@@ -30,8 +30,8 @@ def _copy(recorder: Recorder, func: Any, tensor: Tensor, *args: Any, **keywords:
     return recorder.alias(result, recorder.dependent(tensor))
 
 
-def _constant(recorder: Recorder, func: Any, tensor: Tensor) -> Tensor:
-    return func(tensor)  # type: ignore[no-any-return]
+def _constant(recorder: Recorder, func: Any, *args: Any, **keywords: Any) -> Tensor:
+    return func(*args, **keywords)  # type: ignore[no-any-return]
 
 
 def _inactive_dropout(recorder: Recorder, func: Any, tensor: Tensor, probability: float, train: bool) -> Tensor:
@@ -213,7 +213,8 @@ def _with_axis(layout: Layout, place: int, axis: Axis) -> Layout:
 
 REARRANGING: dict[Any, Rule] = {
     **dict.fromkeys((_aten.clone, _aten.alias, _aten._to_copy, _aten.lift_fresh), _copy),
-    _aten.detach: _constant,
+    **dict.fromkeys((_aten.detach, _aten.zeros_like, _aten.ones_like, _aten.full_like, _aten.empty_like), _constant),
+    **dict.fromkeys((_aten.new_zeros, _aten.new_ones, _aten.new_full, _aten.new_empty), _constant),
     _aten.dropout: _inactive_dropout,
     **dict.fromkeys((_aten.feature_dropout, _aten.alpha_dropout, _aten.feature_alpha_dropout), _inactive_dropout),
     **dict.fromkeys((_aten.view, _aten.reshape, _aten._unsafe_view, _aten.flatten, _aten.unflatten), _view),
