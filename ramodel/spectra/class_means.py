@@ -9,12 +9,12 @@ __all__ = ["class_means", "whole_labels"]
 
 
 def class_means(states: Tensor, labels: ArrayLike | Tensor) -> tuple[Tensor, Tensor]:
-    """Return the classes in increasing order, ``[C]``, and the mean of `states` over each, ``[L + 1, C, d]``.
+    """Return the classes in increasing order, ``[C]``, and the mean of `states` over each, ``[L + 1, C, *shape]``.
 
     Parameters
     ----------
     states
-        ``[L + 1, N, d]``.
+        ``[L + 1, N, *shape]``.
     labels
         ``[N]``, whole numbers.
 
@@ -32,7 +32,7 @@ def class_means(states: Tensor, labels: ArrayLike | Tensor) -> tuple[Tensor, Ten
     whole = whole_labels("labels", labels, states.shape[1]).to(states.device)
     classes, members = torch.unique(whole, return_inverse=True)
     share = torch.nn.functional.one_hot(members, len(classes)).to(states.dtype)
-    return classes, torch.einsum("lnd,nc->lcd", states, share / share.sum(0))
+    return classes, torch.einsum("ln...,nc->lc...", states, share / share.sum(0))
 
 
 def whole_labels(name: str, labels: ArrayLike | Tensor, samples: int) -> Tensor:

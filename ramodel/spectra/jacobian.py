@@ -1,16 +1,17 @@
-"""Residual Jacobians of fully connected blocks, exact and dense."""
+"""Residual Jacobians, exact and dense."""
 
+import math
 from collections.abc import Sequence
 
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from ramodel.spectra.blocks import Skip, call_in_float64
 from ramodel.spectra.class_means import class_means
-from ramodel.spectra.trajectory import Trajectory, exact_autograd, follow
+from ramodel.spectra.network import Batch, BlockCall, Inputs, Skip, exact_autograd, record, untouched
+from ramodel.spectra.trajectory import inspect_one_stage, stacked_states
 
-__all__ = ["block_jacobians", "class_mean_jacobians", "residual_jacobians"]
+__all__ = ["class_mean_jacobians", "residual_jacobians"]
 
 _CHUNK = 2**23
 """Numbers in one chunk of Jacobians (64 MiB)."""
@@ -18,7 +19,7 @@ _CHUNK = 2**23
 
 def residual_jacobians(
     model: nn.Module,
-    inputs: ArrayLike | Tensor,
+    inputs: Inputs,
     *,
     blocks: Sequence[str | nn.Module] | None = None,
     skip: Skip = "auto",
@@ -26,10 +27,11 @@ def residual_jacobians(
     """Return the Residual Jacobians ``J_l = d f_l / d h`` of every block at every input's own state h_{l-1}.
 
     Exact (reverse-mode differentiation) and in float64 whatever the dtype of the model, which is left as it was: mode,
-    weights, gradients and hooks. With skip "inside" J is the derivative of the block minus the identity; with "branch"
-    and "none" it is the derivative of the module as it stands. Without skips that is the layer A_l itself, not
-    A_l - I: statement S8 speaks of the singular vectors of A_l, and subtracting an identity that the network does not
-    have would align the control by construction.
+    weights, gradients and hooks. With skip "inside" J is the derivative of the block minus the identity; with "masked"
+    minus the identity where the block's last ReLU lets through; with "branch" and "none" it is the derivative of the
+    module as it stands. Without skips that is the layer A_l itself, not A_l - I: statement S8 speaks of the singular
+    vectors of A_l, and subtracting an identity that the network does not have would align the control by construction.
+    States of any shape are flattened. `ramodel.measure` gives the top triplets without the matrices.
 
     Parameters
     ----------
@@ -39,7 +41,7 @@ def residual_jacobians(
     Returns
     -------
     Tensor
-        ``[L, N, d, d]``; entry [l, n, i, j] is ``d f_i / d h_j``.
+        ``[L, N, d, d]``, d numbers in a state; entry [l, n, i, j] is ``d f_i / d h_j``.
 
     Raises
     ------
@@ -53,14 +55,13 @@ def residual_jacobians(
     >>> torch.allclose(jacobians[0, 0] + torch.eye(2), network[0].weight.double())
     True
     """
-    with exact_autograd():
-        trajectory = _followed(model, inputs, blocks, skip)
-        return _stacked(trajectory, trajectory.block_inputs)
+    with untouched(model):
+        return torch.stack([_jacobians(call) for call in _recorded(model, inputs, blocks, skip)])
 
 
 def class_mean_jacobians(
     model: nn.Module,
-    inputs: ArrayLike | Tensor,
+    inputs: Inputs,
     labels: ArrayLike | Tensor,
     *,
     blocks: Sequence[str | nn.Module] | None = None,
@@ -88,7 +89,8 @@ def class_mean_jacobians(
     Raises
     ------
     TypeError, ValueError
-        As `residual_jacobians` does; also where `labels` does not fit `inputs`.
+        As `residual_jacobians` does; also where `labels` does not fit `inputs`, or where a block is called with more
+        than its state for each sample (attention masks), of which there is no mean.
 
     Examples
     --------
@@ -97,41 +99,41 @@ def class_mean_jacobians(
     >>> class_mean_jacobians(network, inputs, labels, blocks=["0", "1"], skip="none")[0].flatten().tolist()
     [1.0, 0.4199743416140...]
     """
-    with exact_autograd():
-        trajectory = _followed(model, inputs, blocks, skip)
-        _, means = class_means(trajectory.states, labels)
-        return _stacked(trajectory, tuple(means))
+    with untouched(model):
+        calls = _recorded(model, inputs, blocks, skip)
+        _, means = class_means(stacked_states(calls), labels)
+        return torch.stack([_jacobians(call.at(mean)) for call, mean in zip(calls, means[:-1], strict=True)])
 
 
-def block_jacobians(trajectory: Trajectory, layer: int, hidden: Tensor) -> Tensor:
-    """Return the Residual Jacobians of the block of index `layer` (from 0) at the rows of `hidden`, ``[N, d, d]``.
+def _recorded(
+    model: nn.Module, inputs: Inputs, blocks: Sequence[str | nn.Module] | None, skip: Skip
+) -> list[BlockCall]:
+    batch = Batch.of(inputs)
+    return record(model, batch, inspect_one_stage(model, batch, blocks, skip))
+
+
+def _jacobians(call: BlockCall) -> Tensor:
+    """Return the Residual Jacobians of a block at the states of its call, ``[N, d, d]``.
 
     Samples are independent, so that one backward pass through a batch differentiates all of them at once.
     """
-    block = trajectory.blocks[layer]
-    width = hidden.shape[1]
-    basis = torch.eye(width, dtype=hidden.dtype, device=hidden.device)[:, None, :]
+    size = math.prod(call.state.shape[1:])
+    samples = torch.arange(len(call.state), device=call.state.device)
     chunks = []
-    for rows in torch.split(hidden.detach(), max(1, _CHUNK // width**2)):
-        points = rows.clone().requires_grad_()
-        output = call_in_float64(block.module, points)
-        seeds = basis.expand(width, *points.shape)
-        (gradient,) = torch.autograd.grad(output, points, seeds, is_grads_batched=True)
-        chunks.append(gradient.transpose(0, 1))
-    jacobians = torch.cat(chunks)
-    if trajectory.skip == "inside":
-        jacobians.diagonal(dim1=-2, dim2=-1).sub_(1.0)
-    if not bool(torch.isfinite(jacobians).all()):
-        raise ValueError(f"block {block.name!r} has a Jacobian that is not finite; the first where it appears.")
-    return jacobians
-
-
-def _followed(
-    model: nn.Module, inputs: ArrayLike | Tensor, blocks: Sequence[str | nn.Module] | None, skip: Skip
-) -> Trajectory:
-    with torch.no_grad():
-        return follow(model, inputs, blocks=blocks, skip=skip)
-
-
-def _stacked(trajectory: Trajectory, points: Sequence[Tensor]) -> Tensor:
-    return torch.stack([block_jacobians(trajectory, layer, points[layer]) for layer in range(len(trajectory.blocks))])
+    for rows in torch.split(samples, max(1, _CHUNK // size**2)):
+        some = call.rows(rows)
+        with exact_autograd():
+            state = some.state.clone().requires_grad_()
+            output = some(state)
+            seeds = torch.eye(size, dtype=state.dtype, device=state.device).reshape(size, 1, *state.shape[1:])
+            (gradient,) = torch.autograd.grad(
+                output, state, seeds.expand(size, *output.shape), is_grads_batched=True, materialize_grads=True
+            )
+        jacobians = gradient.flatten(2).transpose(0, 1)
+        diagonal = jacobians.diagonal(dim1=-2, dim2=-1)
+        diagonal -= some.identity.flatten(1) if isinstance(some.identity, Tensor) else some.identity
+        chunks.append(jacobians)
+    found = torch.cat(chunks)
+    if not bool(torch.isfinite(found).all()):
+        raise ValueError(f"block {call.name!r} has a Jacobian that is not finite; the first where it appears.")
+    return found

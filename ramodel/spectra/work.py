@@ -1,17 +1,18 @@
 """S19: the work that each block of a trained residual network does against the loss."""
 
-from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
+from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from ramodel.checks import finite_array, one_of
-from ramodel.spectra.blocks import Skip
 from ramodel.spectra.class_means import whole_labels
-from ramodel.spectra.trajectory import Trajectory, exact_autograd, follow
+from ramodel.spectra.network import Batch, BlockCall, Inputs, Skip, exact_autograd, record, untouched
+from ramodel.spectra.trajectory import inspect_one_stage, stacked_states, stacked_steps
 
 __all__ = ["Loss", "WorkAndEnergy", "mean_loss", "state_gradients", "work_and_energy"]
 
@@ -33,7 +34,7 @@ class WorkAndEnergy(NamedTuple):
 
 def work_and_energy(
     model: nn.Module,
-    inputs: ArrayLike | Tensor,
+    inputs: Inputs,
     targets: ArrayLike | Tensor,
     loss: Loss,
     *,
@@ -71,19 +72,18 @@ def work_and_energy(
     >>> bool(np.allclose(found.euler, found.head_work))  # homogeneous: the same at every layer
     True
     """
-    trajectory, along_states, along_logits, value = _differentiated(model, inputs, targets, loss, blocks, skip)
-    with torch.no_grad():
-        return WorkAndEnergy(
-            work=_work(along_states[1:], trajectory.steps),
-            euler=_work(along_states, trajectory.states),
-            head_work=float(_work(along_logits[None], trajectory.logits[None])[0]),
-            loss=float(value),
-        )
+    found = _differentiated(model, inputs, targets, loss, blocks, skip)
+    return WorkAndEnergy(
+        work=_work(found.along_states[1:], stacked_steps(found.calls)),
+        euler=_work(found.along_states, stacked_states(found.calls)),
+        head_work=float(_work(found.along_logits[None], found.logits[None])[0]),
+        loss=found.loss,
+    )
 
 
 def state_gradients(
     model: nn.Module,
-    inputs: ArrayLike | Tensor,
+    inputs: Inputs,
     targets: ArrayLike | Tensor,
     loss: Loss,
     *,
@@ -100,7 +100,7 @@ def state_gradients(
     Returns
     -------
     Tensor
-        ``[L + 1, N, d]``, float64, on the device of the model.
+        ``[L + 1, N, *shape]``, float64, on the device of the model.
 
     Raises
     ------
@@ -113,27 +113,61 @@ def state_gradients(
     >>> state_gradients(network, np.eye(2), [0, 2], "cross-entropy", blocks=["0", "1"], skip="none").shape
     torch.Size([3, 2, 2])
     """
-    return _differentiated(model, inputs, targets, loss, blocks, skip)[1]
+    return _differentiated(model, inputs, targets, loss, blocks, skip).along_states
+
+
+class _Differentiated(NamedTuple):
+    calls: list[BlockCall]
+    along_states: Tensor
+    """[L + 1, N, *shape]."""
+    along_logits: Tensor
+    logits: Tensor
+    loss: float
 
 
 def _differentiated(
     model: nn.Module,
-    inputs: ArrayLike | Tensor,
+    inputs: Inputs,
     targets: ArrayLike | Tensor,
     loss: Loss,
     blocks: Sequence[str | nn.Module] | None,
     skip: Skip,
-) -> tuple[Trajectory, Tensor, Tensor, Tensor]:
-    """Return the walk, the gradients by states [L + 1, N, d] and by logits, and the mean loss."""
+) -> _Differentiated:
     one_of("loss", loss, ["cross-entropy", "squared", "logistic"])
-    with exact_autograd():
-        trajectory = follow(model, inputs, blocks=blocks, skip=skip)
-        value = mean_loss(trajectory.logits, targets, loss)
-        # The gradient at the output of block l is g_l: past the block the output counts fully, with or without skip.
-        *along_states, along_logits = torch.autograd.grad(
-            value, [trajectory.block_inputs[0], *trajectory.block_outputs, trajectory.logits], materialize_grads=True
-        )
-    return trajectory, torch.stack(along_states), along_logits, value
+    with untouched(model):
+        batch = Batch.of(inputs)
+        inspection = inspect_one_stage(model, batch, blocks, skip)
+        calls = record(model, batch, inspection)
+        with exact_autograd():
+            seen = inspection.observe(batch.on(inspection.model, torch.float64))
+            logits = _logits(model, seen.result)
+            value = mean_loss(logits, targets, loss)
+            # The gradient at the output of the last block is g_L: past it the output counts fully, skip or not.
+            visits = {visit.name: visit for visit in seen.visits}
+            along: list[GradientEdge | None] = [visits[call.name].entry for call in calls]
+            along.append(visits[calls[-1].name].exit)
+            found = _gradients(value, [*along, get_gradient_edge(logits)])
+    *along_states, along_logits = found
+    shape = calls[0].state.shape
+    stacked = torch.stack([value.new_zeros(shape) if gradient is None else gradient for gradient in along_states])
+    along_logits = torch.zeros_like(logits) if along_logits is None else along_logits
+    return _Differentiated(calls, stacked, along_logits, logits.detach(), float(value.detach()))
+
+
+def _gradients(value: Tensor, along: Sequence[GradientEdge | None]) -> list[Tensor | None]:
+    """Return the gradients of `value` by tensors of its graph; None where it does not depend on one."""
+    known = [edge for edge in along if edge is not None]
+    found = iter(torch.autograd.grad(value, known, allow_unused=True))
+    return [None if edge is None else next(found) for edge in along]
+
+
+def _logits(model: nn.Module, result: Any) -> Tensor:
+    logits = result.get("logits") if isinstance(result, Mapping) else result
+    if not isinstance(logits, Tensor):
+        raise TypeError(f"the forward of {type(model).__name__} returns a {type(result).__name__}; it must be logits.")
+    if logits.ndim > 2:
+        raise ValueError(f"the logits have shape {tuple(logits.shape)}; for a loss they must be [N, C].")
+    return logits
 
 
 def mean_loss(logits: Tensor, targets: ArrayLike | Tensor, loss: Loss) -> Tensor:

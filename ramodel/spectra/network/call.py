@@ -101,6 +101,21 @@ class BlockCall:
             keywords=keywords,
         )
 
+    def at(self, state: Tensor) -> "BlockCall":
+        """Return the same block at other states [M, *shape], such as class means.
+
+        Raises
+        ------
+        ValueError
+            If the block is called with something else for each sample (an attention mask), which other states lack.
+        """
+        if self.per_sample:
+            raise ValueError(
+                f"block {self.name!r} is called with more than its state for each sample (such as a mask), which means "
+                "of states do not have; measure without class means."
+            )
+        return replace(self, state=state, output=self(state).detach())
+
     def _other_arguments(self, samples: Tensor | None) -> tuple[list[Any], dict[str, Any]]:
         """Return the arguments besides the state, those that run over the samples reduced to `samples`."""
 

@@ -1,200 +1,71 @@
-"""Where the skip of a block is, read off the graph that autograd kept of one forward."""
+"""Where the skip of each block is: as seen in the network, as the network declares, or as the user says."""
 
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Literal
 
-from torch import Tensor
-from torch.autograd.graph import GradientEdge
+from torch import nn
 
-from ramodel.spectra.network.recording import Visit
+from ramodel.spectra.network.call import TakenSkip
+from ramodel.spectra.network.find import Stage
+from ramodel.spectra.network.graph import Graph, continues, seen_skip
+from ramodel.spectra.network.observation import Visit
 
-__all__ = ["Graph", "Seen", "continues", "leads_to", "same_tensor", "seen_skip"]
+__all__ = ["Skip", "taken_skips"]
 
-_Edge = tuple[Any, int]
-"""A node of the graph and the number of its output."""
-
-_SAME_NUMBERS = {
-    "AliasBackward0",
-    "CloneBackward0",
-    "ExpandBackward0",
-    "ReshapeAliasBackward0",
-    "SqueezeBackward0",
-    "SqueezeBackward1",
-    "SqueezeBackward2",
-    "ToCopyBackward0",
-    "UnsafeViewBackward0",
-    "UnsqueezeBackward0",
-    "ViewBackward0",
-}
-"""Steps that keep all numbers, in their order."""
-
-_RELU = "ReluBackward0"
+Skip = Literal["auto", "inside", "branch", "masked", "none"]
+"""Where the skip connection is: in the block module, around it, in it below a ReLU, nowhere; "auto" finds out."""
 
 
-@dataclass(frozen=True)
-class Seen:
-    """What the graph of a block shows of its skip."""
+def taken_skips(
+    model: nn.Module, stage: Stage, visits: Mapping[str, Visit], graph: Graph, skip: Skip
+) -> list[TakenSkip]:
+    """Return the convention of each block of a stage.
 
-    skip: Literal["inside", "masked"] | None
-    last_step: str
-    """The step that made the output, in torch's name."""
-
-
-@dataclass
-class _Sum:
-    """A sum taken apart: the terms that are no sums themselves, and how often each is met."""
-
-    terms: dict[_Edge, int] = field(default_factory=dict)
-    additions: int = 0
-    repeated: bool = False
-    """Whether part of the sum is in it twice."""
-
-
-def seen_skip(visit: Visit) -> Seen:
-    """Return where the skip of a block is: "inside" where its output is a sum with the state itself among the terms.
-
-    The way down from the output leads through additions and steps that change no number, to the state; "masked" where
-    a ReLU stands above them. Every other way, such as through a norm above the addition, is no identity.
+    Raises
+    ------
+    ValueError
+        If `skip` is "auto" and neither the graph nor an attribute `skip` tells, if it contradicts what the graph
+        shows, or if the blocks do not follow one another.
     """
-    if visit.exit is None or visit.entry is None or not visit.keeps_shape:
-        return Seen(None, "none that autograd recorded (torch.no_grad in the forward?)")
-    entry = _edge(visit.entry)
-    top = _without_views(_edge(visit.exit), entry)
-    if top == entry:
-        return Seen(None, "none: it returns its input")
-    name = top[0].name()
-    if _holds_once(_taken_apart(top, {entry}), entry):
-        return Seen("inside", name)
-    if name == _RELU and _holds_once(_taken_apart(top[0].next_functions[0], {entry}), entry):
-        return Seen("masked", name)
-    return Seen(None, name.removesuffix("0").removesuffix("Backward"))
+    names = f"{stage.blocks[0].name!r} .. {stage.blocks[-1].name!r}"
+    seen = [visits[block.name] for block in stage.blocks]
+    taken: list[TakenSkip] = []
+    for visit in seen:
+        shown: TakenSkip | None = seen_skip(visit).skip
+        if shown is None and graph.adds(visit):
+            shown = "branch"
+        if skip == "auto":
+            taken.append(shown or _declared(model, visit, names))
+        else:
+            _refuse_contradiction(skip, shown, names)
+            taken.append(skip)
+    for (visit, following), kind in zip(pairwise(seen), taken, strict=False):
+        step = continues(visit, following)
+        if skip == "branch" and step == "returned":
+            raise ValueError(f"skip is 'branch', but the states of blocks {names} fit skip='inside' or 'none'.")
+        blind = visit.exit is None or following.entry is None
+        if not blind and skip != "branch" and step != ("added" if kind == "branch" else "returned"):
+            raise ValueError(
+                f"blocks {names} do not follow one another: the state that {following.name!r} receives is neither what "
+                f"{visit.name!r} returned nor the sum of that and its input. Name the blocks of one stage, in order."
+            )
+    return taken
 
 
-def continues(visit: Visit, following: Visit) -> Literal["returned", "added"] | None:
-    """Return how a state comes from the block before: "returned" by it, or "added" by the network to its input.
-
-    A ReLU of the network above the addition is allowed. None: in neither way, or the graph does not tell.
-    """
-    if visit.exit is None or visit.entry is None or following.entry is None:
-        return None
-    output, state = _edge(visit.exit), _edge(visit.entry)
-    start = _without_views(_edge(following.entry), output)
-    if start == output or start == _without_views(output, state):
-        return "returned"
-    if start[0].name() == _RELU:
-        start = start[0].next_functions[0]
-    return "added" if set(_taken_apart(start, {output, state}).terms) == {output, state} else None
+def _declared(model: nn.Module, visit: Visit, names: str) -> TakenSkip:
+    declared = getattr(visit.module, "skip", getattr(model, "skip", None))
+    if isinstance(declared, bool):
+        return "inside" if declared else "none"
+    raise ValueError(
+        f"skip is 'auto', and blocks {names} do not tell whether they contain a skip: the last step of {visit.name!r} "
+        f"({type(visit.module).__name__}) is {seen_skip(visit).last_step}, below which no addition alone leads to its "
+        "input (a norm after the addition, as in post-norm transformers, is no skip in this sense). "
+        "Say skip='inside' if J is to be D(block) - I, skip='none' if it is to be D(block), skip='masked' if a ReLU is "
+        "the last step, or skip='branch' if they are what the network adds to its state."
+    )
 
 
-class Graph:
-    """The graph of a whole forward, from what the network returned down."""
-
-    def __init__(self, result: Any) -> None:
-        self._parents: dict[_Edge, list[Any]] = {}
-        waiting = deque(tensor.grad_fn for tensor in _tensors(result) if tensor.grad_fn is not None)
-        seen = set(waiting)
-        while waiting:
-            node = waiting.popleft()
-            for child in node.next_functions:
-                self._parents.setdefault(child, []).append(node)
-                if child[0] is not None and child[0] not in seen:
-                    seen.add(child[0])
-                    waiting.append(child[0])
-
-    def adds(self, visit: Visit) -> bool:
-        """Return whether the network adds what a block returns to the state that it was given."""
-        if visit.exit is None or visit.entry is None:
-            return False
-        entry, output = _edge(visit.entry), _edge(visit.exit)
-        return any(
-            _taken_apart((node, 0), {entry, output}).terms.keys() >= {entry, output}
-            for node in self._above(output)
-            if node.name() == "AddBackward0"
-        )
-
-    def _above(self, edge: _Edge) -> Iterator[Any]:
-        """Yield the nodes that take `edge`, as it is or looked at in another shape."""
-        for node in self._parents.get(edge, []):
-            yield node
-            if node.name() in _SAME_NUMBERS:
-                yield from self._above((node, 0))
-
-
-def leads_to(later: Visit, earlier: Visit) -> bool:
-    """Return whether the state that `later` receives was computed from what `earlier` returned."""
-    if later.entry is None or earlier.exit is None:
-        return False
-    target = earlier.exit.node
-    waiting, seen = deque([later.entry.node]), {later.entry.node}
-    while waiting:
-        node = waiting.popleft()
-        if node is target:
-            return True
-        for child, _ in node.next_functions:
-            if child is not None and child not in seen:
-                seen.add(child)
-                waiting.append(child)
-    return False
-
-
-def same_tensor(first: GradientEdge | None, second: GradientEdge | None) -> bool:
-    """Return whether two edges are one tensor, or one looked at in two shapes."""
-    if first is None or second is None:
-        return False
-    return _without_views(_edge(first), _edge(second)) == _without_views(_edge(second), _edge(first))
-
-
-def _edge(edge: GradientEdge) -> _Edge:
-    return edge.node, edge.output_nr
-
-
-def _without_views(edge: _Edge, stop: _Edge) -> _Edge:
-    while edge != stop and edge[0] is not None and edge[0].name() in _SAME_NUMBERS:
-        below = edge[0].next_functions[0]
-        if below[0] is None:
-            break
-        edge = below
-    return edge
-
-
-def _taken_apart(start: _Edge, stops: set[_Edge]) -> _Sum:
-    found, waiting, seen = _Sum(), [start], set()
-    while waiting:
-        edge = waiting.pop()
-        if edge[0] is None:  # a number, or a tensor without gradient
-            continue
-        parts = () if edge in stops else _parts(edge[0])
-        if not parts:
-            found.terms[edge] = found.terms.get(edge, 0) + 1
-            continue
-        if edge in seen:
-            found.repeated = True
-            continue
-        seen.add(edge)
-        found.additions += edge[0].name() not in _SAME_NUMBERS
-        waiting.extend(parts)
-    return found
-
-
-def _parts(node: Any) -> tuple[_Edge, ...]:
-    """Return what a node passes on with the factor 1."""
-    name, below = node.name(), node.next_functions
-    if name == "AddBackward0":
-        return tuple(below) if node._saved_alpha == 1 else (below[0],)
-    if name in ("SubBackward0", "AddcmulBackward0", "AddcdivBackward0"):
-        return (below[0],)
-    return (below[0],) if name in _SAME_NUMBERS else ()
-
-
-def _holds_once(found: _Sum, entry: _Edge) -> bool:
-    return found.additions > 0 and found.terms.get(entry) == 1 and not found.repeated
-
-
-def _tensors(result: Any) -> Iterable[Tensor]:
-    if isinstance(result, Tensor):
-        yield result
-    elif isinstance(result, (tuple, list, Mapping)):
-        for part in result.values() if isinstance(result, Mapping) else result:
-            yield from _tensors(part)
+def _refuse_contradiction(skip: Skip, shown: TakenSkip | None, names: str) -> None:
+    if shown is not None and (skip == "branch") != (shown == "branch"):
+        raise ValueError(f"skip is {skip!r}, but the states of blocks {names} fit skip={shown!r}.")

@@ -40,7 +40,7 @@ class CastWeights:
         self._copies: dict[int, tuple[Tensor, Tensor]] = {}
 
     def of(self, module: nn.Module, *, differentiable: bool = False) -> dict[str, Tensor]:
-        """Return the tensors of `module` by the names they have in it; `differentiable` parameters ask for gradients."""
+        """Return the tensors of `module` by their names in it; `differentiable`: parameters ask for gradients."""
         found = {}
         for prefix, part in module.named_modules():
             for name, parameter in part.named_parameters(recurse=False, remove_duplicate=False):

@@ -1,12 +1,13 @@
 """Which modules of a network are its residual blocks."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from torch import nn
 
-from ramodel.spectra.network.convention import Graph, continues, leads_to, same_tensor, seen_skip
-from ramodel.spectra.network.recording import NamedBlock, Visit
+from ramodel.spectra.network.graph import Graph, continues, leads_to, same_tensor, seen_skip
+from ramodel.spectra.network.observation import NamedBlock, Visit
 
 __all__ = ["Stage", "found_stages", "given_blocks", "given_stages", "scope"]
 
@@ -61,19 +62,18 @@ def given_blocks(model: nn.Module, blocks: Sequence[str | nn.Module]) -> tuple[N
     return tuple(found)
 
 
-def given_stages(blocks: Sequence[NamedBlock], visits: Mapping[str, Visit]) -> tuple[Stage, ...]:
-    """Return the listed blocks as stages: neighbours in one list of the network with states of one shape."""
+def given_stages(
+    blocks: Sequence[NamedBlock], visits: Mapping[str, Visit]
+) -> tuple[tuple[Stage, ...], tuple[str, ...]]:
+    """Return the listed blocks as stages, neighbours in one list with states of one shape; nothing is left out."""
     runs: list[list[NamedBlock]] = []
     for block in blocks:
-        if (
-            runs
-            and _kind(runs[-1][-1].name) == _kind(block.name)
-            and _shape(visits[block.name]) == _shape(visits[runs[-1][-1].name])
-        ):
+        before = runs[-1][-1].name if runs else None
+        if before and _kind(before) == _kind(block.name) and _shape(visits[before]) == _shape(visits[block.name]):
             runs[-1].append(block)
         else:
             runs.append([block])
-    return _stages([(_kind(run[0].name), run) for run in runs], visits)
+    return _stages([(_kind(run[0].name), run) for run in runs], visits), ()
 
 
 def scope(model: nn.Module) -> str:
@@ -120,7 +120,7 @@ def found_stages(
     if not candidates:
         raise ValueError(_none_found(model, visits))
     ordered = sorted(candidates, key=lambda name: list(visits).index(candidates[name][0]))
-    for first, second in zip(ordered, ordered[1:], strict=False):
+    for first, second in pairwise(ordered):
         if not leads_to(visits[candidates[second][0]], visits[candidates[first][-1]]):
             raise ValueError(_cannot_choose(model, candidates, visits, "several lists of blocks, not in a row"))
     runs, notes = [], []
@@ -156,8 +156,7 @@ def _plain(members: list[str], lists: Mapping[str, list[str]], visits: Mapping[s
     """Return the members if each returns the state of the next one."""
     if any(member in lists and len(members) == 1 for member in members):
         return []
-    pairs = zip(members, members[1:], strict=False)
-    follows = all(continues(visits[first], visits[second]) == "returned" for first, second in pairs)
+    follows = all(continues(visits[first], visits[second]) == "returned" for first, second in pairwise(members))
     return members if follows else []
 
 
@@ -173,7 +172,7 @@ def _outermost(candidates: Mapping[str, list[str]]) -> dict[str, list[str]]:
 
 def _runs(blocks: Sequence[NamedBlock], visits: Mapping[str, Visit]) -> list[list[NamedBlock]]:
     runs = [[blocks[0]]]
-    for before, block in zip(blocks, blocks[1:], strict=False):
+    for before, block in pairwise(blocks):
         first, second = visits[before.name], visits[block.name]
         if _shape(first) == _shape(second) and continues(first, second):
             runs[-1].append(block)
@@ -246,12 +245,14 @@ def _line(model: nn.Module, name: str, members: Sequence[str]) -> str:
 
 def _none_found(model: nn.Module, visits: Mapping[str, Visit]) -> str:
     start = (
-        f"blocks is None and {type(model).__name__} has no ModuleList or Sequential of modules that keep the shape of"
+        f"blocks is None and {type(model).__name__} has no ModuleList or Sequential of modules that keep the shape of "
+        "the state"
     )
     residual = [name for name, visit in visits.items() if name and seen_skip(visit).skip]
     if residual:
-        return f"{start} the state. These modules add to their input: say blocks={residual!r}."
+        return f"{start}. These modules add to their input: say blocks={residual!r}, or some of them."
     lists = [name for name, module in model.named_modules() if name and isinstance(module, _Lists)]
     outer = [name for name in lists if not any(name.startswith(f"{other}.") for other in lists)]
     has = f"; it has {', '.join(map(repr, outer))}" if outer else ""
-    return f"{start} the state{has}. Pass the blocks, as modules or names, such as blocks=['{outer[0] if outer else 'layers'}.0']."
+    example = f"{outer[0] if outer else 'layers'}.0"
+    return f"{start}{has}. Pass the blocks, as modules or names, such as blocks=[{example!r}]."

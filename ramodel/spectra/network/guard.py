@@ -47,7 +47,7 @@ def refuse_unmeasurable(model: nn.Module) -> None:
     if not isinstance(model, nn.Module):
         raise TypeError(f"model is of type {type(model).__name__}; it must be a torch.nn.Module.")
     if isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
-        raise ValueError(f"model is a {type(model).__name__}; pass the network that it wraps, model.module.")
+        raise TypeError(f"model is a {type(model).__name__}; pass the network that it wraps, model.module.")
     for name, module in model.named_modules():
         _refuse_module(name, module)
     for name, tensor in _weights(model):
@@ -62,8 +62,8 @@ def refuse_unmeasurable(model: nn.Module) -> None:
 
 def _refuse_module(name: str, module: nn.Module) -> None:
     kind = type(module).__name__
-    if isinstance(module, torch.jit.ScriptModule):  # type: ignore[no-untyped-call]
-        raise ValueError(f"{name!r} is a {kind} (TorchScript), whose weights cannot be cast; pass the Python module.")
+    if isinstance(module, torch.jit.ScriptModule):
+        raise TypeError(f"{name!r} is a {kind} (TorchScript), whose weights cannot be cast; pass the Python module.")
     if ".quantized" in type(module).__module__ and type(module).__module__.startswith("torch."):
         raise ValueError(
             f"{name!r} is a quantised {kind}: it has no derivative. Measure the network before quantising."
@@ -97,7 +97,7 @@ def _refuse_module(name: str, module: nn.Module) -> None:
 
 
 def _refuse_weight(name: str, tensor: Tensor) -> None:
-    if isinstance(tensor, nn.parameter.UninitializedTensorMixin):
+    if nn.parameter.is_lazy(tensor):
         raise ValueError(f"weight {name!r} is not there yet (a lazy module); call the network once first.")
     if tensor.is_meta:
         raise ValueError(f"weight {name!r} is on the meta device, without numbers; load the weights first.")

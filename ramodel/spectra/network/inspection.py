@@ -1,26 +1,24 @@
 """Finding the blocks of a network and their convention, and recording what the blocks are called with."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
 
 from ramodel.checks import one_of
 from ramodel.spectra.network.call import BlockCall, TakenSkip
-from ramodel.spectra.network.convention import Graph, continues, seen_skip
+from ramodel.spectra.network.convention import Skip, taken_skips
 from ramodel.spectra.network.evaluation import CastWeights, exact_autograd
 from ramodel.spectra.network.find import Stage, found_stages, given_blocks, given_stages, scope
+from ramodel.spectra.network.graph import Graph
 from ramodel.spectra.network.guard import refuse_unmeasurable
 from ramodel.spectra.network.inputs import Batch, Inputs
-from ramodel.spectra.network.recording import NamedBlock, Observation, Visit, checked_visits, observe, recorded_calls
+from ramodel.spectra.network.observation import NamedBlock, Observation, Visit, observe
+from ramodel.spectra.network.recording import checked_visits, recorded_calls
 
 __all__ = ["Inspection", "Skip", "inspect", "record"]
-
-Skip = Literal["auto", "inside", "branch", "masked", "none"]
-"""Where the skip connection is: in the block module, around it, in it below a ReLU, nowhere; "auto" finds out."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +37,11 @@ class Inspection:
     def blocks(self) -> tuple[NamedBlock, ...]:
         """Return the blocks of all stages in order."""
         return tuple(block for stage in self.stages for block in stage.blocks)
+
+    def observe(self, batch: Batch) -> Observation:
+        """Return what the blocks see of a batch that is on the network's device and in the dtype of the weights."""
+        blocks = self.blocks
+        return observe(self.model, batch, blocks, self.weights, needed={block.name for block in blocks})
 
 
 def inspect(
@@ -93,14 +96,14 @@ def inspect(
         graph = Graph(observation.result)
         if listed is not None:
             visits = {visit.name: visit for visit in checked_visits(observation, listed, len(few))}
-            stages, left_out = given_stages(listed, visits), ()
+            stages, left_out = given_stages(listed, visits)
         else:
             visits = _called_once(observation, len(few))
             stages, left_out = found_stages(model, visits, graph)
         skips: list[TakenSkip] = []
         notes = []
         for stage in stages:
-            taken = _skips_of(model, stage, visits, graph, skip)
+            taken = taken_skips(model, stage, visits, graph, skip)
             notes.append(_taken_note(stage, taken, skip))
             skips += taken
     return Inspection(model, stages, tuple(skips), (*notes, *left_out, *_surroundings(few)), weights)
@@ -125,19 +128,18 @@ def record(
     >>> torch.equal(first.output, second.state), torch.equal(second(second.state), second.output)
     (True, True)
     """
-    model = inspection.model
-    weights = inspection.weights if inspection.weights.dtype == dtype else CastWeights(dtype)
-    batch = Batch.of(inputs).on(model, dtype)
-    blocks = inspection.blocks
-    names = {block.name for block in blocks}
-
-    def seen(some: Batch) -> Observation:
-        return observe(model, some, blocks, weights, needed=names)
-
+    if inspection.weights.dtype != dtype:
+        inspection = replace(inspection, weights=CastWeights(dtype))
+    batch = Batch.of(inputs).on(inspection.model, dtype)
+    one_more = torch.arange(len(batch) + 1) % len(batch)
     with exact_autograd(), torch.no_grad():
-        one_more = torch.arange(len(batch) + 1) % len(batch)
         return recorded_calls(
-            seen(batch), lambda: seen(batch.rows(one_more)), blocks, inspection.skips, len(batch), weights
+            inspection.observe(batch),
+            lambda: inspection.observe(batch.rows(one_more)),
+            inspection.blocks,
+            inspection.skips,
+            len(batch),
+            inspection.weights,
         )
 
 
@@ -156,50 +158,6 @@ def _called_once(observation: Observation, samples: int) -> dict[str, Visit]:
         for visit in observation.visits
         if times[visit.name] == 1 and (visit.state is None or len(visit.state) == samples)
     }
-
-
-def _skips_of(model: nn.Module, stage: Stage, visits: Mapping[str, Visit], graph: Graph, skip: Skip) -> list[TakenSkip]:
-    names = f"{stage.blocks[0].name!r} .. {stage.blocks[-1].name!r}"
-    seen = [visits[block.name] for block in stage.blocks]
-    taken: list[TakenSkip] = []
-    for visit in seen:
-        shown: TakenSkip | None = seen_skip(visit).skip
-        if shown is None and graph.adds(visit):
-            shown = "branch"
-        if skip == "auto":
-            taken.append(shown or _declared(model, visit, names))
-        else:
-            _refuse_contradiction(skip, shown, names)
-            taken.append(skip)
-    for (visit, following), kind in zip(zip(seen, seen[1:], strict=False), taken, strict=False):
-        step = continues(visit, following)
-        if skip == "branch" and step == "returned":
-            raise ValueError(f"skip is 'branch', but the states of blocks {names} fit skip='inside' or 'none'.")
-        blind = visit.exit is None or following.entry is None
-        if not blind and skip != "branch" and step != ("added" if kind == "branch" else "returned"):
-            raise ValueError(
-                f"blocks {names} do not follow one another: the state that {following.name!r} receives is neither what "
-                f"{visit.name!r} returned nor the sum of that and its input. Name the blocks of one stage, in order."
-            )
-    return taken
-
-
-def _declared(model: nn.Module, visit: Visit, names: str) -> TakenSkip:
-    declared = getattr(visit.module, "skip", getattr(model, "skip", None))
-    if isinstance(declared, bool):
-        return "inside" if declared else "none"
-    raise ValueError(
-        f"skip is 'auto', and blocks {names} do not tell whether they contain a skip: the last step of {visit.name!r} "
-        f"({type(visit.module).__name__}) is {seen_skip(visit).last_step}, below which no addition alone leads to its "
-        "input (a norm after the addition, as in post-norm transformers, is no skip in this sense). "
-        "Say skip='inside' if J is to be D(block) - I, skip='none' if it is to be D(block), skip='masked' if a ReLU is "
-        "the last step, or skip='branch' if they are what the network adds to its state."
-    )
-
-
-def _refuse_contradiction(skip: Skip, shown: TakenSkip | None, names: str) -> None:
-    if shown is not None and (skip == "branch") != (shown == "branch"):
-        raise ValueError(f"skip is {skip!r}, but the states of blocks {names} fit skip={shown!r}.")
 
 
 _MEANING: dict[TakenSkip, str] = {

@@ -12,7 +12,7 @@ from ramodel.testing.assertions.findings import Array, has_inputs, stacked
 if TYPE_CHECKING:
     from torch import nn
 
-    from ramodel.spectra.blocks import Skip
+    from ramodel.spectra.network import Skip
     from ramodel.spectra.work import Loss
 
 __all__ = ["assert_norm_preserving"]
