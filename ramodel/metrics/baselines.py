@@ -18,6 +18,7 @@ __all__ = [
     "coherence_error",
     "coupling_error",
     "diagonal_energy_score",
+    "equiangle_error",
     "equinorm_error",
     "geodesic_ratio",
     "jacobian_cosine",
@@ -354,6 +355,30 @@ def equinorm_error(classes: int, width: int) -> float:
     """
     c, d = integer("classes", classes, minimum=2), integer("width", width)
     return math.sqrt((1.0 - 1.0 / c) * (1.0 - 1.0 / (c - 1) ** 2) / (2.0 * d))
+
+
+def equiangle_error(classes: int, width: int) -> float:
+    """Return the spread of the cosines of random class means, about ``(1 - 1/(C-1)^2) / sqrt(d)`` for large d.
+
+    Parameters
+    ----------
+    classes
+        C.
+    width
+        d.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `classes` is not at least 2 or `width` not a positive whole number.
+
+    Examples
+    --------
+    >>> equiangle_error(3, 9)
+    0.25
+    """
+    c, d = integer("classes", classes, minimum=2), integer("width", width)
+    return (1.0 - 1.0 / (c - 1) ** 2) / math.sqrt(d)
 
 
 def coherence_error(classes: int, width: int) -> float:
