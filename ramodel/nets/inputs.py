@@ -195,7 +195,7 @@ def _pixels(images: NDArray[Any], origin: str) -> NDArray[np.float64]:
         return scaled[:, None]
     if images.ndim != 4:
         raise ValueError(f"images of {origin} have shape {images.shape}; it must be [N, height, width(, channels)].")
-    if images.shape[3] in _CHANNELS and images.shape[1] not in _CHANNELS:
+    if images.shape[3] in _CHANNELS:
         return np.ascontiguousarray(np.moveaxis(scaled, 3, 1))
     return scaled
 

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -96,7 +97,10 @@ def put_weights(network: nn.Module, tensors: Mapping[str, Tensor], origin: str) 
 
 def _read_torch(file: Path) -> Any:
     try:
-        return torch.load(file, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # Of a file that torch.save did not write torch asks to be told; the errors below say what is wrong.
+            warnings.simplefilter("ignore", UserWarning)
+            return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise ValueError(
             f"{file} holds more than tensors, or is damaged; it is not opened further, because that can run code. Save "

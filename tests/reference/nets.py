@@ -52,3 +52,30 @@ def idx_bytes(array, *, magic=b"\0\0\x08"):
     """An array of unsigned bytes in IDX format."""
     header = magic + bytes([array.ndim]) + b"".join(int(length).to_bytes(4, "big") for length in array.shape)
     return header + array.astype(np.uint8).tobytes()
+
+
+def conv3x3(image, weight, stride):
+    """A 3 x 3 convolution of one image [C, H, W] with a border of zeros, pixel by pixel."""
+    channels, height, width = image.shape
+    padded = np.zeros((channels, height + 2, width + 2))
+    padded[:, 1:-1, 1:-1] = image
+    rows, columns = range(0, height, stride), range(0, width, stride)
+    return np.array([[[(padded[:, i : i + 3, j : j + 3] * w).sum() for j in columns] for i in rows] for w in weight])
+
+
+def batch_norm(image, scale, shift, mean, variance):
+    """What running statistics make of one image [C, H, W], channel by channel; eps 1e-5."""
+    channels = zip(image, scale, shift, mean, variance, strict=True)
+    return np.array([a * (channel - m) / math.sqrt(v + 1e-5) + b for channel, a, b, m, v in channels])
+
+
+def option_a_shortcut(image, outputs):
+    """Every second pixel of every second row, in the middle of `outputs` channels that are zero."""
+    channels, height, width = image.shape
+    result = np.zeros((outputs, (height + 1) // 2, (width + 1) // 2))
+    first = (outputs - channels) // 2
+    for c in range(channels):
+        for i in range(0, height, 2):
+            for j in range(0, width, 2):
+                result[first + c, i // 2, j // 2] = image[c, i, j]
+    return result
