@@ -93,11 +93,11 @@ class Batch:
         )
 
     @property
-    def shape(self) -> str:
-        """Return the shapes in words."""
+    def described(self) -> str:
+        """Return the shapes of one sample in words."""
         if self.arguments:
-            return f"shape {tuple(self.arguments[0].shape)}"
-        return ", ".join(f"{name} of shape {tuple(tensor.shape)}" for name, tensor in self.keywords.items())
+            return f"samples of shape {tuple(self.arguments[0].shape[1:])}"
+        return "samples of " + ", ".join(f"{name} {tuple(tensor.shape[1:])}" for name, tensor in self.keywords.items())
 
     @property
     def _any(self) -> Tensor:
@@ -112,11 +112,8 @@ def _tensor(name: str, value: Any) -> Tensor:
             spot = ", ".join(map(str, (~torch.isfinite(value)).nonzero()[0].tolist()))
             raise ValueError(f"{name}[{spot}] is not finite; every entry must be a finite number.")
         return value.detach()
-    array = np.asarray(value) if not isinstance(value, (list, tuple)) else finite_array(name, value, nonempty=False)
-    if isinstance(value, (list, tuple)) and bool(np.all(array == np.round(array))):
-        whole = np.asarray(value)
-        array = whole if whole.dtype.kind in "iu" else array
-    if array.dtype.kind == "b":
-        return torch.from_numpy(array.copy())
-    finite_array(name, array, nonempty=False)
-    return torch.from_numpy(array.astype(np.int64) if array.dtype.kind in "iu" else array.astype(np.float64))
+    if isinstance(value, np.ndarray) and value.dtype == np.bool_:
+        return torch.from_numpy(value.copy())
+    floats = finite_array(name, value, nonempty=False)
+    given = np.asarray(value)
+    return torch.from_numpy(given.astype(np.int64) if given.dtype.kind in "iu" else floats)

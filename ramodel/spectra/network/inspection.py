@@ -1,7 +1,7 @@
 """Finding the blocks of a network and their convention, and recording what the blocks are called with."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -16,7 +16,7 @@ from ramodel.spectra.network.graph import Graph
 from ramodel.spectra.network.guard import refuse_unmeasurable
 from ramodel.spectra.network.inputs import Batch, Inputs
 from ramodel.spectra.network.observation import NamedBlock, Observation, Visit, observe
-from ramodel.spectra.network.recording import checked_visits, recorded_calls
+from ramodel.spectra.network.recording import called_twice, checked_visits, recorded_calls
 
 __all__ = ["Inspection", "Skip", "inspect", "record"]
 
@@ -88,17 +88,17 @@ def inspect(
     model = getattr(model, "_orig_mod", model)  # what torch.compile wraps
     refuse_unmeasurable(model)
     listed = None if blocks is None else given_blocks(model, blocks)
-    few = Batch.of(inputs).rows(slice(2)).on(model, dtype)
     weights = CastWeights(dtype)
     watched = listed or [NamedBlock(name, module) for name, module in model.named_modules() if name]
     with exact_autograd():
+        few = Batch.of(inputs).rows(slice(2)).on(model, dtype)
         observation = observe(model, few, watched, weights, needed=_needed(model, listed))
         graph = Graph(observation.result)
         if listed is not None:
             visits = {visit.name: visit for visit in checked_visits(observation, listed, len(few))}
             stages, left_out = given_stages(listed, visits)
         else:
-            visits = _called_once(observation, len(few))
+            visits = _called_once(observation, len(few), _needed(model, listed))
             stages, left_out = found_stages(model, visits, graph)
         skips: list[TakenSkip] = []
         notes = []
@@ -130,9 +130,9 @@ def record(
     """
     if inspection.weights.dtype != dtype:
         inspection = replace(inspection, weights=CastWeights(dtype))
-    batch = Batch.of(inputs).on(inspection.model, dtype)
-    one_more = torch.arange(len(batch) + 1) % len(batch)
     with exact_autograd(), torch.no_grad():
+        batch = Batch.of(inputs).on(inspection.model, dtype)
+        one_more = torch.arange(len(batch) + 1) % len(batch)
         return recorded_calls(
             inspection.observe(batch),
             lambda: inspection.observe(batch.rows(one_more)),
@@ -151,8 +151,11 @@ def _needed(model: nn.Module, listed: Sequence[NamedBlock] | None) -> set[str]:
     return {f"{own}.{name}" for name, _ in model.get_submodule(own).named_children()} if own else set()
 
 
-def _called_once(observation: Observation, samples: int) -> dict[str, Visit]:
+def _called_once(observation: Observation, samples: int, own: Collection[str]) -> dict[str, Visit]:
     times = Counter(visit.name for visit in observation.visits)
+    for name in own:
+        if times[name] > 1:
+            raise ValueError(called_twice(name))
     return {
         visit.name: visit
         for visit in observation.visits

@@ -206,9 +206,9 @@ def _walk(model: nn.Module, batch: Batch, weights: CastWeights, result: Any) -> 
 def _explain(batch: Batch, error: Exception) -> None:
     """Raise ValueError in the place of what torch says of inputs that do not fit."""
     if "shape" in str(error) or "size" in str(error):
-        raise ValueError(f"inputs has {batch.shape}; the network refuses it ({error}).") from error
+        raise ValueError(f"inputs has {batch.described}; the network refuses them ({error}).") from error
     if "indices" in str(error) or "index" in str(error):
         raise ValueError(
-            f"inputs has {batch.shape}; the network looks them up in a table, and fails ({error}). Whole numbers stay "
-            "whole under the name of the forward's argument: inputs={'tokens': ...}."
+            f"inputs has {batch.described}; the network looks them up in a table, and fails ({error}). Whole numbers "
+            "stay whole under the name of the forward's argument: inputs={'tokens': ...}."
         ) from error

@@ -10,7 +10,7 @@ from ramodel.spectra.network.call import BlockCall, Place, TakenSkip
 from ramodel.spectra.network.evaluation import CastWeights
 from ramodel.spectra.network.observation import NamedBlock, Observation, Visit, same_numbers
 
-__all__ = ["checked_visits", "recorded_calls"]
+__all__ = ["called_twice", "checked_visits", "recorded_calls"]
 
 _CACHES = ("past_key_values", "past_key_value", "layer_past", "cache_params")
 """Names under which Hugging Face layers are given a cache."""
@@ -85,9 +85,7 @@ def checked_visits(observation: Observation, blocks: Sequence[NamedBlock], sampl
     seen = set()
     for visit in observation.visits:
         if visit.name in seen:
-            raise ValueError(
-                f"block {visit.name!r} is called twice in one forward; layers that share it cannot be told apart."
-            )
+            raise ValueError(called_twice(visit.name))
         seen.add(visit.name)
         if visit.state is None:
             raise ValueError(f"block {visit.name!r} is called without a floating tensor; it has no state.")
@@ -110,6 +108,11 @@ def checked_visits(observation: Observation, blocks: Sequence[NamedBlock], sampl
             if not bool(torch.isfinite(state).all()):
                 raise ValueError(f"block {visit.name!r} {what} a state that is not finite; the first where it appears.")
     return list(observation.visits)
+
+
+def called_twice(name: str) -> str:
+    """Return what is wrong with a block that is called more than once."""
+    return f"block {name!r} is called twice in one forward; layers that share it cannot be told apart."
 
 
 def _tensor_places(visit: Visit) -> dict[Place, Tensor]:
