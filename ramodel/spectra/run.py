@@ -84,7 +84,7 @@ class MeasurementRun:
                         "vectors='none', fewer blocks, or output=FILE."
                     ) from error
                 self._plan = self._plan._replace(blocks=(1,) * len(self._plan.blocks))
-                self._kinds["memory"] = f"Memory ran out; batches were cut to {size} inputs."
+                self._kinds["memory"] = f"Memory ran out; inputs at once were cut to {size}."
                 _release_memory()
                 continue
             start = rows.stop
