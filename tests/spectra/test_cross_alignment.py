@@ -5,8 +5,7 @@ import torch
 
 from ramodel.spectra import cross_alignment as module
 from ramodel.spectra.cross_alignment import cross_alignment
-from ramodel.spectra.operators import DenseOperator
-from tests.spectra.operators.shuffled import ShuffledOperator
+from tests.spectra.operators.dense import DenseOperator
 from tests.tolerances import STATISTICS
 
 BLOCKS, PROBLEMS, RANK, SIZE = 4, 3, 2, 7
@@ -24,7 +23,7 @@ def test_grids_are_the_products_of_matrices(chunk, monkeypatch):
     monkeypatch.setattr(module, "_CHUNK", chunk)
     jacobians, left, right, _ = drawn()
     order = torch.randperm(SIZE, generator=torch.Generator().manual_seed(1))
-    found = cross_alignment([ShuffledOperator(one, order) for one in jacobians], list(left), list(right))
+    found = cross_alignment([DenseOperator(one, order) for one in jacobians], list(left), list(right))
     assert found.left_right.shape == found.right_left.shape == (BLOCKS, BLOCKS, PROBLEMS, RANK, RANK)
     for i in range(BLOCKS):
         for j in range(BLOCKS):
@@ -50,7 +49,9 @@ def test_bad_arguments():
         cross_alignment(operators, left[:3], right)
     with pytest.raises(ValueError, match="lengths 0, 0 and 0"):
         cross_alignment([], [], [])
-    with pytest.raises(ValueError, match=r"operators\[1\] has 3 Jacobians 7 x 6; all must have 3 square ones of size 7"):
+    with pytest.raises(
+        ValueError, match=r"operators\[1\] has 3 Jacobians 7 x 6; all must have 3 square ones of size 7"
+    ):
         cross_alignment([operators[0], DenseOperator(jacobians[1][..., :6])], left[:2], right[:2])
     with pytest.raises(ValueError, match=r"left\[1\] and right\[1\] have shapes .*they must have shape \(3, 2, 7\)"):
         cross_alignment(operators[:2], left[:2], [right[0], right[1][:, :1]])
