@@ -39,15 +39,13 @@ class LinearisedOperator(JacobianOperator):
         self.dtype = dtype
         self.device = grid.device
 
-    @torch.inference_mode()
     def matvec(self, vectors: Tensor) -> Tensor:
         return self._product(self._program, vectors, self._shape, self._output_shape)
 
-    @torch.inference_mode()
     def rmatvec(self, vectors: Tensor) -> Tensor:
         return self._product(self._transposed, vectors, self._output_shape, self._shape)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def select(self, problems: Tensor) -> "LinearisedOperator":
         kept = torch.zeros(self._grid.numel(), dtype=torch.bool, device=self.device)
         kept[problems if self._slots is None else self._slots[problems]] = True
@@ -87,7 +85,8 @@ class LinearisedOperator(JacobianOperator):
             tangent = tangent.reshape(probes, *self._grid.shape, *sizes, channels).movedim(-1, -3)
         else:
             tangent = tangent.reshape(probes, *self._grid.shape, *shape)
-        image = program(tangent)
+        with torch.no_grad():
+            image = program(tangent)
         if len(image_shape) == 3:
             image = image.movedim(-3, -1)
         image = image.reshape(probes, self._grid.numel(), -1)
