@@ -57,6 +57,11 @@ def _declared(model: nn.Module, visit: Visit, names: str) -> TakenSkip:
     declared = getattr(visit.module, "skip", getattr(model, "skip", None))
     if isinstance(declared, bool):
         return "inside" if declared else "none"
+    if visit.changed:
+        raise ValueError(
+            f"skip is 'auto', and block {visit.name!r} changes its input in place, so that what is added to is not the "
+            "state that it was given. Build it with inplace=False, or say skip='inside', 'masked' or 'none'."
+        )
     raise ValueError(
         f"skip is 'auto', and blocks {names} do not tell whether they contain a skip: the last step of {visit.name!r} "
         f"({type(visit.module).__name__}) is {seen_skip(visit).last_step}, below which no addition alone leads to its "

@@ -248,11 +248,16 @@ def _none_found(model: nn.Module, visits: Mapping[str, Visit]) -> str:
         f"blocks is None and {type(model).__name__} has no ModuleList or Sequential of modules that keep the shape of "
         "the state"
     )
+    changing = [name for name, visit in visits.items() if visit.changed and visit.keeps_shape]
+    if changing:
+        start += f". Modules that change their input in place ({changing[0]!r}) hide what is added: use inplace=False"
     residual = [name for name, visit in visits.items() if name and seen_skip(visit).skip]
     if residual:
         return f"{start}. These modules add to their input: say blocks={residual!r}, or some of them."
     lists = [name for name, module in model.named_modules() if name and isinstance(module, _Lists)]
     outer = [name for name in lists if not any(name.startswith(f"{other}.") for other in lists)]
-    has = f"; it has {', '.join(map(repr, outer))}" if outer else ""
-    example = f"{outer[0] if outer else 'layers'}.0"
-    return f"{start}{has}. Pass the blocks, as modules or names, such as blocks=[{example!r}]."
+    if not outer:
+        return f"{start}. Pass the blocks, as modules or names."
+    return (
+        f"{start}; it has {', '.join(map(repr, outer))}. Pass the blocks, as modules or names: blocks=['{outer[0]}.0']."
+    )

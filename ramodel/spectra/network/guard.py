@@ -65,9 +65,7 @@ def _refuse_module(name: str, module: nn.Module) -> None:
     if isinstance(module, torch.jit.ScriptModule):
         raise TypeError(f"{name!r} is a {kind} (TorchScript), whose weights cannot be cast; pass the Python module.")
     if ".quantized" in type(module).__module__ and type(module).__module__.startswith("torch."):
-        raise ValueError(
-            f"{name!r} is a quantised {kind}: it has no derivative. Measure the network before quantising."
-        )
+        raise ValueError(f"{name!r} is a quantised {kind}, without derivative. Measure the network before quantising.")
     if isinstance(module, _BATCH_NORMS):
         if module.training or module.running_mean is None:
             way_out = "Call model.eval()" if module.training else "Give it running statistics"

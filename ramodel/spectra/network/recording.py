@@ -149,7 +149,8 @@ def _check_replay(call: BlockCall, *, changed: bool) -> None:
     if not same_numbers(alone, call.output[:1]):
         raise ValueError(
             f"block {call.name!r} gives another output for the same sample alone: it is random or mixes samples. "
-            "Call model.eval(), or replace what does it."
+            "Call model.eval(), or replace what does it. The first axis of the state must run over the samples "
+            "(batch_first=True in torch's transformers)."
         )
     if call.skip == "masked" and bool((call.output < 0).any()):
         raise ValueError(
