@@ -1,9 +1,8 @@
 """From a block's call to products with its Jacobians: written for the block where it is known, else generic."""
 
-from importlib import import_module
-
 from ramodel.spectra.network.call import BlockCall
 from ramodel.spectra.operators.generic import GenericOperator
+from ramodel.spectra.operators.linearised import linearise
 from ramodel.spectra.operators.operator import JacobianOperator
 from ramodel.spectra.operators.tokens import TokenPairOperator, Tokens, token_pairs
 
@@ -39,18 +38,13 @@ def jacobian_operator(call: BlockCall, *, tokens: Tokens = "sequence", analytic:
     >>> operator.kind, operator.dense().abs().max().item()
     ('generic', 0.0)
     """
-    wanted = tokens if isinstance(tokens, str) and tokens == "sequence" else token_pairs(tokens, call.state.shape[1:])
-    found = _linearised(call, wanted) if analytic else "analytic=False"
-    if not isinstance(found, str):
-        return found
-    if isinstance(wanted, str):
-        return GenericOperator(call, found)
-    return TokenPairOperator(jacobian_operator(call, analytic=analytic), call.state.shape[1:], wanted)
-
-
-def _linearised(call: BlockCall, tokens: Tokens) -> JacobianOperator | str:
-    linearise = getattr(import_module("ramodel.spectra.operators.linearised"), "linearise", None)
-    if linearise is None:
-        return "no operators are written yet"
-    found: JacobianOperator | str = linearise(call, tokens)
-    return found
+    shape = call.state.shape[1:]
+    if isinstance(tokens, str) and tokens == "sequence":
+        found = linearise(call) if analytic else "operators written for blocks were not asked for"
+        return GenericOperator(call, found) if isinstance(found, str) else found
+    pairs = token_pairs(tokens, shape)
+    if analytic and isinstance(tokens, str):
+        found = linearise(call, "diagonal")
+        if not isinstance(found, str):
+            return found
+    return TokenPairOperator(jacobian_operator(call, analytic=analytic), shape, pairs)

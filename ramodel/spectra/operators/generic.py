@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ramodel.spectra.network.call import BlockCall
+from ramodel.spectra.network.evaluation import exact_autograd
 from ramodel.spectra.operators.operator import JacobianOperator, OperatorKind
 from ramodel.spectra.operators.steps import LeanSteps
 
@@ -16,6 +17,15 @@ __all__ = ["GenericOperator"]
 
 _FOLD = 2**20
 """Numbers in the states of one replay. A machine is busy with that many: more probes than fit are taken in parts."""
+
+
+_ONCE = "has a step that can be differentiated only once; write that step with operations of torch."
+_EXPLANATIONS = {
+    "not implemented": _ONCE,
+    "appears to not have been used": _ONCE,
+    "modified by an inplace": "writes to numbers that its derivative needs; build it with inplace=False.",
+}
+"""What words in an error of torch mean for a block."""
 
 
 class _Replay:
@@ -39,7 +49,10 @@ class _Replay:
         """Return the derivative along `vectors`, shaped as the state: it is that of ``J^T u`` by u."""
         if self._transposed is None or not self._transposed.requires_grad:
             return None
-        return _gradient(self._transposed, self._cotangent, vectors)
+        (image,) = torch.autograd.grad(
+            self._transposed, self._cotangent, vectors.reshape(self.state.shape), retain_graph=True
+        )
+        return image
 
     @cached_property
     def _transposed(self) -> Tensor | None:
@@ -117,39 +130,35 @@ class GenericOperator(JacobianOperator):
 
     def _product(self, vectors: Tensor, *, transposed: bool) -> Tensor:
         problems, probes, _ = vectors.shape
-        with _exactly(self.device):
+        with _exactly(self.device), self._explained():
             # Only the last replay is kept: one takes the memory of p states at every step of the block.
             if self._replay is None or self._replay.probes != probes:
                 self._replay = None
                 self._replay = _Replay(self.call, probes)
-            image = self._replay.rmatvec(vectors) if transposed else self._differentiated(self._replay, vectors)
-            size = self.input_size if transposed else self.output_size
-            product = (
-                vectors.new_zeros(problems, probes, size) if image is None else image.reshape(problems, probes, size)
-            )
-            if isinstance(self._identity, Tensor) or self._identity != 0.0:
-                return product - self._identity * vectors
-            # An identity hands back the vectors themselves, which the caller may go on to change.
-            return product.clone() if product.data_ptr() == vectors.data_ptr() else product
+            image = self._replay.rmatvec(vectors) if transposed else self._replay.matvec(vectors)
+        size = self.input_size if transposed else self.output_size
+        product = vectors.new_zeros(problems, probes, size) if image is None else image.reshape(problems, probes, size)
+        if isinstance(self._identity, Tensor):
+            return torch.addcmul(product, self._identity, vectors, value=-1.0)
+        if self._identity != 0.0:
+            return product - vectors
+        # An identity hands back the vectors themselves, which the caller may go on to change.
+        return product.clone() if product.data_ptr() == vectors.data_ptr() else product
 
-    def _differentiated(self, replay: _Replay, vectors: Tensor) -> Tensor | None:
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Name the block, and the way out, in errors of automatic differentiation."""
         try:
-            return replay.matvec(vectors)
+            yield
         except RuntimeError as error:
-            if "not implemented" not in str(error) and "differentiate twice" not in str(error):
-                raise
-            raise ValueError(
-                f"block {self.call.name!r} has a step that can be differentiated only once ({error}); write that step "
-                "with operations of torch."
-            ) from error
+            for words, explanation in _EXPLANATIONS.items():
+                if words in str(error):
+                    raise ValueError(f"block {self.call.name!r} {explanation} ({error})") from error
+            raise
 
 
 @contextmanager
 def _exactly(device: torch.device) -> Iterator[None]:
-    """Allow gradients whatever the caller's mode, and keep autocast out of the backward passes."""
-    with (
-        torch.inference_mode(False),
-        torch.enable_grad(),
-        torch.autocast(device.type, enabled=False),
-    ):
+    """Keep the caller's modes out of the graph and of the backward passes."""
+    with exact_autograd(), torch.autocast(device.type, enabled=False):
         yield

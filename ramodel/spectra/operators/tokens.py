@@ -1,7 +1,8 @@
 """Jacobians between tokens: how the output at one token answers to the state at another."""
 
 import copy
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from ramodel.checks import integer
 from ramodel.spectra.operators.operator import JacobianOperator
+from ramodel.spectra.operators.state_order import StateOrder
 
 __all__ = ["TokenPairOperator", "Tokens", "token_pairs"]
 
@@ -59,26 +61,22 @@ class TokenPairOperator(JacobianOperator):
         self.input_size = self.output_size = width
         self.dtype, self.device = operator.dtype, operator.device
         inputs = torch.arange(operator.problems, device=self.device)
-        to_token, from_token = torch.tensor(wanted, device=self.device).repeat(operator.problems, 1).T
-        numbers = torch.arange(tokens * width, dtype=self.dtype, device=self.device).expand(operator.problems, 1, -1)
-        # Coordinate i of the flattened state is number order[i] of the operator's vectors.
-        self._written = operator.in_input_order(numbers)[0, 0].long().reshape(tokens, width)[from_token]
-        self._read = operator.in_output_order(numbers)[0, 0].long().reshape(tokens, width)[to_token]
+        self._to, self._from = torch.tensor(wanted, device=self.device).repeat(operator.problems, 1).T
         self._place(inputs.repeat_interleave(len(wanted)))
 
     def matvec(self, vectors: Tensor) -> Tensor:
         """Return ``J[t_out, t_in] v`` for p vectors of each problem: [N, p, d] to [N, p, d]."""
-        return self._through(vectors, self._written, self._read, transposed=False)
+        return self._through(self._sequences.matvec, vectors, self._from, self._to)
 
     def rmatvec(self, vectors: Tensor) -> Tensor:
         """Return ``J[t_out, t_in]^T u`` for p vectors of each problem: [N, p, d] to [N, p, d]."""
-        return self._through(vectors, self._read, self._written, transposed=True)
+        return self._through(self._sequences.rmatvec, vectors, self._to, self._from)
 
     def select(self, problems: Tensor) -> "TokenPairOperator":
         """Return the operator of some problems only, given as increasing indices [M]; inputs without any drop out."""
         chosen = copy.copy(self)
         chosen.problems = len(problems)
-        chosen._written, chosen._read = self._written[problems], self._read[problems]
+        chosen._to, chosen._from = self._to[problems], self._from[problems]
         inputs, rows = torch.unique(self._row[problems], return_inverse=True)
         chosen.operator = self.operator.select(inputs)
         chosen._place(rows)
@@ -95,25 +93,26 @@ class TokenPairOperator(JacobianOperator):
         self._row = rows
         self._slot = torch.arange(len(rows), device=self.device) - (counts.cumsum(0) - counts)[rows]
         self._slots = int(counts.max())
+        self._sequences = StateOrder(self.operator)
 
-    def _through(self, vectors: Tensor, written: Tensor, read: Tensor, *, transposed: bool) -> Tensor:
-        probes, product = vectors.shape[1], torch.empty_like(vectors)
-        size = self.operator.input_size
-        for first, last, chunk in self._chunks(probes):
-            row, slot = self._row[chunk, None], self._slot[chunk, None] - first
-            sequences = vectors.new_zeros(self.operator.problems, last - first, probes, size)
-            sequences[row, slot, :, written[chunk]] = vectors[chunk].mT
-            flat = sequences.reshape(self.operator.problems, -1, size)
-            images = self.operator.rmatvec(flat) if transposed else self.operator.matvec(flat)
-            product[chunk] = images.reshape(sequences.shape)[row, slot, :, read[chunk]].mT
-        return product
+    def _through(self, product: Callable[[Tensor], Tensor], vectors: Tensor, written: Tensor, read: Tensor) -> Tensor:
+        """Return the product with sequences that hold `vectors` at the tokens `written`, at the tokens `read`."""
+        images, probes = torch.empty_like(vectors), vectors.shape[1]
+        inputs, size, width = self.operator.problems, self.operator.input_size, self.input_size
+        for first, last in self._ranges(probes):
+            chunk = ((self._slot >= first) & (self._slot < last)).nonzero()[:, 0]
+            row, slot = self._row[chunk], self._slot[chunk] - first
+            sequences = vectors.new_zeros(inputs, last - first, probes, size // width, width)
+            sequences[row, slot, :, written[chunk]] = vectors[chunk]
+            answers = product(sequences.reshape(inputs, -1, size)).reshape(sequences.shape)
+            images[chunk] = answers[row, slot, :, read[chunk]]
+        return images
 
-    def _chunks(self, probes: int) -> Iterator[tuple[int, int, Tensor]]:
-        """Yield ranges of slots and the problems in them, so that the sequences of one product stay bounded."""
+    def _ranges(self, probes: int) -> Iterator[tuple[int, int]]:
+        """Yield ranges of slots, so that the sequences of one product stay bounded."""
         step = max(1, _CHUNK // (self.operator.problems * probes * self.operator.input_size))
         for first in range(0, self._slots, step):
-            last = min(first + step, self._slots)
-            yield first, last, ((self._slot >= first) & (self._slot < last)).nonzero()[:, 0]
+            yield first, min(first + step, self._slots)
 
 
 def token_pairs(
@@ -156,7 +155,7 @@ def token_pairs(
         raise TypeError(f"tokens is {tokens!r}; it must be 'sequence', 'diagonal' or a list of pairs (t_out, t_in).")
     pairs: list[tuple[int, int]] = []
     for index, pair in enumerate(listed):
-        to_token, from_token = (integer(f"tokens[{index}][{i}]", pair[i], minimum=-count) for i in (0, 1))
+        to_token, from_token = (integer(f"tokens[{index}][{i}]", pair[i], minimum=-sys.maxsize) for i in (0, 1))
         if not (0 <= to_token < count and 0 <= from_token < count):
             raise ValueError(
                 f"tokens[{index}] is {pair}; the state has {count} tokens, counted from 0, so each must lie in "
