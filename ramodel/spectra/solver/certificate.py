@@ -5,7 +5,7 @@ from torch import Tensor
 
 from ramodel.spectra.operators import JacobianOperator
 from ramodel.spectra.solver.deflated import DeflatedOperator
-from ramodel.spectra.solver.krylov import KrylovBasis
+from ramodel.spectra.solver.krylov import KrylovBasis, random_image
 from ramodel.spectra.solver.projected import projected_triplets
 
 __all__ = ["PROBE_STEPS", "missed_values", "relative_residuals", "scales"]
@@ -13,7 +13,7 @@ __all__ = ["PROBE_STEPS", "missed_values", "relative_residuals", "scales"]
 SMALL_VALUE = 1e-3
 """Residuals are relative to s_k, or to this fraction of s_1 where s_k is less."""
 
-PROBE_STEPS = 3
+PROBE_STEPS = 6
 """Steps of the search for a value that was missed."""
 
 
@@ -42,7 +42,7 @@ def missed_values(operator: JacobianOperator, left: Tensor, right: Tensor, seed:
     one value sticks out: as a missed one does unless it is close to s_K.
     """
     deflated = DeflatedOperator(operator, left, right)
-    steps = min(PROBE_STEPS, operator.input_size, operator.output_size)
-    basis = KrylovBasis(deflated, steps, 1, seed)
+    start = random_image(deflated, 1, seed)
+    basis = KrylovBasis(deflated, start, min(PROBE_STEPS, operator.input_size), seed)
     basis.extend()
-    return projected_triplets(basis.projected(), 1, squared=True)[0][:, 0], basis.passes
+    return projected_triplets(basis.projected(), 1, squared=True)[0][:, 0], basis.passes + 1

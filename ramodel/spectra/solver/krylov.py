@@ -4,55 +4,58 @@ import torch
 from torch import Tensor
 
 from ramodel.spectra.operators import JacobianOperator
-from ramodel.spectra.solver.orthogonal import orthonormal, orthonormal_or_zero, random_rows, swept
+from ramodel.spectra.solver.orthogonal import less, orthonormal, orthonormal_or_zero, random_rows, swept
 
-__all__ = ["KrylovBasis"]
+__all__ = ["KrylovBasis", "random_image"]
 
 _SMALL = 0.02
 """A vector that is shorter than this times the Jacobian lost digits to cancellation: sweeps become two-sided."""
 
-_BREAKDOWN = 200.0
+_BREAKDOWN = 1.0
 """Times eps times the norm of the Jacobian: shorter vectors are rounding errors and are replaced by random ones."""
 
-_FIRST_STEPS = 4
-"""Steps that tell the norm of the Jacobian well enough; after a restart s_1 of the projected matrix does."""
+_STRIDE = 4
+"""Steps between looks at the lengths of the vectors: a look costs as much as a tenth of a small step."""
 
 
 class KrylovBasis:
     """Orthonormal rows U and V of every problem, and the matrix A with ``J V = U A``.
 
-    Vectors are kept step by step ([step, problem, coordinate]), so that a product reads and writes contiguous memory.
-    Right vectors are orthogonalised against all earlier ones at every step, left ones by the recurrence alone, until a
-    vector turns out small against J (cancellation, a Jacobian of low rank): that step is done again, and all further
-    ones, with sweeps of both sides, repeated where they cancel, and random vectors in the place of vanished ones.
+    Vectors are kept step by step in memory, so that a product reads and writes contiguous numbers. Right vectors are
+    orthogonalised against all earlier ones at every step, left ones by the recurrence alone, until a vector turns out
+    small against J (cancellation, a Jacobian of low rank): that step is done again, and all further ones, with sweeps
+    of both sides, repeated where they cancel, and random vectors in the place of vanished ones.
     """
 
-    def __init__(self, operator: JacobianOperator, capacity: int, block_size: int, seed: int) -> None:
+    def __init__(self, operator: JacobianOperator, start: Tensor, capacity: int, seed: int) -> None:
+        block_size = start.shape[1]
         self.operator, self.block_size, self.seed = operator, block_size, seed
         self.size = 0
         self.passes = 0
         self._capacity = capacity
         problems, dtype, device = operator.problems, operator.dtype, operator.device
-        self._left = torch.zeros(capacity, problems, operator.output_size, dtype=dtype, device=device)
-        self._right = torch.zeros(capacity + block_size, problems, operator.input_size, dtype=dtype, device=device)
+        left = torch.empty(capacity, problems, operator.output_size, dtype=dtype, device=device)
+        right = torch.empty(capacity + block_size, problems, operator.input_size, dtype=dtype, device=device)
+        self._left, self._right = left.transpose(0, 1), right.transpose(0, 1)
         self._diagonal: list[Tensor] = []
         self._above: list[Tensor] = []
         self._values = torch.zeros(problems, 0, dtype=torch.float64, device=device)
         self._coupling = torch.zeros(problems, 0, block_size, dtype=torch.float64, device=device)
-        self._scale = torch.zeros(problems, 1, dtype=dtype, device=device)
+        self._scale = torch.zeros(problems, dtype=dtype, device=device)
         self._careful = device.type == "cuda"
-        start = random_rows(block_size, operator.input_size, seed, dtype, device).expand(problems, -1, -1)
-        orthonormal(start, _rows(self._right, 0, block_size))
+        spare = random_rows(block_size, operator.input_size, seed, dtype, device)
+        orthonormal_or_zero(start, start[:, :0], self._right.narrow(1, 0, block_size), self._scale[:, None, None], spare)
 
     def extend(self) -> None:
         """Add vectors until the basis is full."""
         self._diagonal, self._above = [], []
         while self.size + self.block_size <= self._capacity:
-            if not (self._careful or self._step()):
-                self._careful = True
-            if self._careful:
-                self._careful_step()
-            self.size += self.block_size
+            first = self.size
+            while first + self.block_size * (_STRIDE - 1) >= self.size <= self._capacity - self.block_size:
+                self._step()
+                self.size += self.block_size
+            if not self._careful:
+                self._return_to_first_loss((self.size - first) // self.block_size)
         if not bool(torch.isfinite(self.overhang()).all()):
             raise ValueError(
                 "operator returned a product that is not finite; weights, inputs and states must be finite and in the "
@@ -78,7 +81,7 @@ class KrylovBasis:
     def combined(self, left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
         """Return ``P^T U`` [N, k, m] and ``Q^T V`` [N, k, n] for coefficients P and Q [N, c, k]."""
         dtype, size = self._left.dtype, self.size
-        return left.mT.to(dtype) @ _rows(self._left, 0, size), right.mT.to(dtype) @ _rows(self._right, 0, size)
+        return left.mT.to(dtype) @ self._left.narrow(1, 0, size), right.mT.to(dtype) @ self._right.narrow(1, 0, size)
 
     def restart(self, values: Tensor, left: Tensor, right: Tensor, coupling: Tensor, problems: Tensor) -> None:
         """Begin anew from Ritz triplets [N, k], [N, k, m], [N, k, n] coupled [N, k, b] to the next right vectors.
@@ -86,77 +89,61 @@ class KrylovBasis:
         `problems` are the indices of those to go on with.
         """
         kept, block = values.shape[1], self.block_size
-        following = self._right[self.size : self.size + block]
+        following = self._right.narrow(1, self.size, block)
         if len(problems) < len(values):
             self.operator = self.operator.select(problems)
             values, left, right, coupling = (part[problems] for part in (values, left, right, coupling))
-            following = following[:, problems]
-            self._left, self._right = self._left[:, : len(problems)], self._right[:, : len(problems)]
-        self._left[:kept] = left.transpose(0, 1)
-        self._right[:kept] = right.transpose(0, 1)
-        self._right[kept : kept + block] = following
+            following = following[problems]
+            self._left, self._right = self._left[: len(problems)], self._right[: len(problems)]
+        self._left[:, :kept] = left
+        self._right[:, :kept] = right
+        self._right[:, kept : kept + block] = following
         self._values, self._coupling, self.size = values, coupling, kept
-        self._scale = values[:, :1].to(left.dtype)
+        self._scale = values[:, 0].to(left.dtype)
 
-    def _step(self) -> bool:
-        """Add one block by the plain recurrence; return False where it lost digits, so that it must be done again."""
-        size, block = self.size, self.block_size
-        left, right = _rows(self._left, size, size + block), _rows(self._right, size + block, size + 2 * block)
-        diagonal = orthonormal(self._image(), left)
-        above = orthonormal(swept(self._back(left, diagonal), _rows(self._right, 0, size + block)), right)
-        lengths = torch.minimum(_lengths(diagonal), _lengths(above)).amin(dim=1, keepdim=True)
-        self._see(diagonal)
-        if not (lengths - _SMALL * self._scale).amin().item() >= 0.0:
-            return False
+    def _step(self) -> None:
+        """Add one block of vectors."""
+        size, block, matrices = self.size, self.block_size, self.operator
+        newest, left = self._right.narrow(1, size, block), self._left.narrow(1, size, block)
+        known, right = self._right.narrow(1, 0, size + block), self._right.narrow(1, size + block, block)
+        image = matrices.matvec(newest)
+        if self._above:
+            image = less(image, self._above[-1], self._left.narrow(1, size - block, block))
+        elif size:
+            image = less(image, self._coupling.mT.to(image.dtype), self._left.narrow(1, 0, size))
+        if self._careful:
+            floor = _BREAKDOWN * torch.finfo(image.dtype).eps * self._scale[:, None, None]
+            diagonal = orthonormal_or_zero(image, self._left.narrow(1, 0, size), left, floor)
+            self._scale = torch.maximum(self._scale, diagonal.diagonal(dim1=1, dim2=2).amax(dim=1))
+            # Were the newest right vectors left to the sweep, an error of orthogonality would grow from step to step.
+            back = less(matrices.rmatvec(left), diagonal, newest)
+            spare = random_rows(block, right.shape[2], self.seed + 1 + self.passes, image.dtype, image.device)
+            above = orthonormal_or_zero(back, known, right, floor, spare)
+        else:
+            diagonal = orthonormal(image, left)
+            above = orthonormal(swept(less(matrices.rmatvec(left), diagonal, newest), known), right)
         self._diagonal.append(diagonal)
         self._above.append(above)
-        return True
+        self.passes += 2 * block
 
-    def _careful_step(self) -> None:
-        size, block = self.size, self.block_size
-        left, right = _rows(self._left, size, size + block), _rows(self._right, size + block, size + 2 * block)
-        floor = _BREAKDOWN * torch.finfo(left.dtype).eps * self._scale[:, :, None]
-        diagonal = orthonormal_or_zero(self._image(), _rows(self._left, 0, size), left, floor)
-        self._see(diagonal)
-        spare = random_rows(block, right.shape[2], self.seed + 1 + self.passes, left.dtype, left.device)
-        earlier = _rows(self._right, 0, size + block)
-        self._diagonal.append(diagonal)
-        self._above.append(orthonormal_or_zero(self._back(left, diagonal), earlier, right, floor, spare))
-
-    def _image(self) -> Tensor:
-        """Return J v of the newest right vectors, less what they share with earlier left ones by the recurrence."""
-        size, block = self.size, self.block_size
-        image = self.operator.matvec(_rows(self._right, size, size + block))
-        self.passes += block
-        if self._above:
-            return torch.baddbmm(image, self._above[-1], _rows(self._left, size - block, size), alpha=-1.0)
-        if size:
-            return torch.baddbmm(image, self._coupling.mT.to(image.dtype), _rows(self._left, 0, size), alpha=-1.0)
-        return image
-
-    def _back(self, left: Tensor, diagonal: Tensor) -> Tensor:
-        """Return J^T u of the newest left vectors, less what they share with the newest right ones by the recurrence.
-
-        Were that left to the sweep, an error of orthogonality would grow by |J v| / |J^T u| from step to step.
-        """
-        size, block = self.size, self.block_size
-        back = self.operator.rmatvec(left)
-        self.passes += block
-        return torch.baddbmm(back, diagonal, _rows(self._right, size, size + block), alpha=-1.0)
-
-    def _see(self, diagonal: Tensor) -> None:
-        """Learn the norm of the Jacobian."""
-        if self.passes <= 2 * self.block_size * _FIRST_STEPS:
-            self._scale = torch.maximum(self._scale, _lengths(diagonal).amax(dim=1, keepdim=True))
+    def _return_to_first_loss(self, steps: int) -> None:
+        """Take back what was done since a vector lost digits, and go on carefully from there."""
+        lengths = torch.stack(self._diagonal[-steps:] + self._above[-steps:]).diagonal(dim1=2, dim2=3).amin(dim=2)
+        self._scale = torch.fmax(self._scale, lengths.amax(dim=0))
+        lost = ~(lengths > _SMALL * self._scale).all(dim=1)
+        if not bool(lost.any()):
+            return
+        lost = lost[:steps] | lost[steps:]
+        taken_back = steps - int(torch.nonzero(lost)[0])
+        del self._diagonal[-taken_back:], self._above[-taken_back:]
+        self.size -= taken_back * self.block_size
+        self._careful = True
 
 
-def _rows(vectors: Tensor, first: int, last: int) -> Tensor:
-    """Return steps of [step, problem, coordinate] as rows of each problem, without a copy."""
-    return vectors[first:last].transpose(0, 1)
-
-
-def _lengths(factor: Tensor) -> Tensor:
-    return factor.diagonal(dim1=1, dim2=2)
+def random_image(operator: JacobianOperator, count: int, seed: int) -> Tensor:
+    """Return ``J^T r`` of random r, the same for all problems, [N, count, n]: it has no part that J does not see."""
+    rows = random_rows(count, operator.output_size, seed, operator.dtype, operator.device)
+    return operator.rmatvec(rows.expand(operator.problems, -1, -1))
 
 
 def _blocks(matrix: Tensor, block: int) -> Tensor:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-__all__ = ["orthonormal", "orthonormal_or_zero", "random_rows", "swept"]
+__all__ = ["less", "orthonormal", "orthonormal_or_zero", "random_rows", "swept"]
 
 _CANCELLED = 0.1
 """A sweep that leaves less than this of a vector is repeated."""
@@ -18,9 +18,18 @@ def random_rows(count: int, size: int, seed: int, dtype: torch.dtype, device: to
     return torch.randn(count, size, generator=generator, dtype=torch.float64).to(dtype=dtype, device=device)
 
 
+def less(rows: Tensor, coefficients: Tensor, known: Tensor) -> Tensor:
+    """Return rows [N, p, n] less combinations of known rows [N, j, n], with coefficients [N, p, j]."""
+    if coefficients.shape[1:] == (1, 1):
+        return torch.addcmul(rows, coefficients, known, value=-1.0)
+    return torch.baddbmm(rows, coefficients, known, alpha=-1.0)
+
+
 def swept(rows: Tensor, known: Tensor) -> Tensor:
-    """Return rows [N, p, n] less their parts along orthonormal rows [N, j, n]."""
-    return torch.baddbmm(rows, torch.bmm(rows, known.mT), known, alpha=-1.0)
+    """Take from rows [N, p, n], in place, their parts along orthonormal rows [N, j, n]."""
+    if known.shape[1] == 0:
+        return rows
+    return rows.baddbmm_(torch.bmm(rows, known.mT), known, alpha=-1.0)
 
 
 def orthonormal(rows: Tensor, out: Tensor) -> Tensor:
@@ -68,15 +77,14 @@ def orthonormal_or_zero(rows: Tensor, known: Tensor, out: Tensor, floor: Tensor,
 
 
 def _swept_twice(rows: Tensor, known: Tensor) -> Tensor:
-    if known.shape[1] == 0:
-        return rows
-    once = swept(rows, known)
-    before, after = torch.linalg.vector_norm(rows, dim=2), torch.linalg.vector_norm(once, dim=2)
-    return swept(once, known) if _any(after < _CANCELLED * before) else once
+    before = torch.linalg.vector_norm(rows, dim=2)
+    rows = swept(rows, known)
+    after = torch.linalg.vector_norm(rows, dim=2)
+    return swept(rows, known) if _any(after < _CANCELLED * before) else rows
 
 
 def _fresh(row: Tensor, known: Tensor, earlier: Tensor) -> Tensor:
-    fresh = (row / torch.linalg.vector_norm(row)).expand(len(known), 1, -1)
+    fresh = (row / torch.linalg.vector_norm(row)).repeat(len(known), 1, 1)
     for _ in range(2):
         fresh = swept(swept(fresh, known), earlier)
     length = torch.linalg.vector_norm(fresh, dim=2, keepdim=True)

@@ -1,6 +1,6 @@
 """The top singular triplets of every Jacobian of an operator, with certificates."""
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import torch
 
@@ -10,8 +10,8 @@ from ramodel.spectra.operators import JacobianOperator
 from ramodel.spectra.solver.certificate import missed_values, relative_residuals, scales
 from ramodel.spectra.solver.deflated import DeflatedOperator
 from ramodel.spectra.solver.dense import dense_triplets
-from ramodel.spectra.solver.lanczos import lanczos
-from ramodel.spectra.solver.orthogonal import random_rows
+from ramodel.spectra.solver.krylov import random_image
+from ramodel.spectra.solver.lanczos import Search, lanczos
 from ramodel.spectra.solver.ritz import Ritz, merged, tidied
 from ramodel.spectra.solver.scaled import ScaledOperator, power_of_two
 from ramodel.spectra.solver.solved import SolvedTriplets
@@ -28,13 +28,6 @@ _DENSE_SHARE = 4
 
 _ROUNDING = 50.0
 """Times eps s_1: residuals that arithmetic cannot bring down."""
-
-
-class _Search(NamedTuple):
-    tolerance: float
-    block_size: int
-    seed: int
-    max_passes: int
 
 
 def solve_method(method: Method, rank: int, output_size: int, input_size: int) -> Literal["dense", "lanczos"]:
@@ -123,16 +116,15 @@ def solve(
             if progress is not None:
                 progress.advance(operator.problems)
             return solved
-        return _iterated(operator, rank, _Search(tolerance, block_size, seed, max_passes), progress)
+        return _iterated(operator, rank, Search(tolerance, block_size, max_passes, seed), progress)
 
 
-def _iterated(operator: JacobianOperator, rank: int, search: _Search, progress: Progress | None) -> SolvedTriplets:
-    start = random_rows(1, operator.input_size, search.seed, operator.dtype, operator.device)
-    sizes = operator.matvec(start.expand(operator.problems, 1, -1)).abs().amax(dim=(1, 2))
-    factors = power_of_two(sizes)
+def _iterated(operator: JacobianOperator, rank: int, search: Search, progress: Progress | None) -> SolvedTriplets:
+    start = random_image(operator, search.block_size, search.seed)
+    factors = power_of_two(start.abs().amax(dim=(1, 2)))
     if factors is not None:
-        operator = ScaledOperator(operator, factors)
-    found = tidied(lanczos(operator, rank, **search._asdict(), progress=progress), search.seed)
+        operator, start = ScaledOperator(operator, factors), start * factors[:, None, None]
+    found = tidied(lanczos(operator, start, rank, search, progress), search.seed)
     _add_missed(operator, found, search)
     forward, adjoint = relative_residuals(operator, found.values, found.left, found.right)
     eps = torch.finfo(operator.dtype).eps
@@ -155,7 +147,7 @@ def _iterated(operator: JacobianOperator, rank: int, search: _Search, progress: 
     )
 
 
-def _add_missed(operator: JacobianOperator, found: Ritz, search: _Search) -> None:
+def _add_missed(operator: JacobianOperator, found: Ritz, search: Search) -> None:
     """Put in what a Krylov space of one start vector does not see: further copies of multiple values."""
     eps = torch.finfo(operator.dtype).eps
     unsure = torch.arange(operator.problems, device=operator.device)
@@ -168,7 +160,8 @@ def _add_missed(operator: JacobianOperator, found: Ritz, search: _Search) -> Non
         at = torch.nonzero(missing & (found.passes[unsure] < search.max_passes))[:, 0]
         if len(at):
             deflated = DeflatedOperator(part, held.left, held.right).select(at)
-            more = lanczos(deflated, held.values.shape[1], **search._asdict())
+            start = random_image(deflated, search.block_size, search.seed + 1)
+            more = lanczos(deflated, start, held.values.shape[1], search)
             united = tidied(merged(Ritz(*(field[unsure[at]] for field in found)), more), search.seed)
             for field, new in zip(found, united, strict=True):
                 field[unsure[at]] = new
