@@ -13,6 +13,9 @@ DENSE_FLOAT64 = 1e-10
 OPTIMISER = 1e-8
 """Relative: what the optimiser finds at gradient 1e-10 against the closed form (S1 to 1e-8 and better)."""
 
+ANGLE = 1e-7
+"""Absolute: angles in radians taken from their cosines, which lose half the digits of a small angle."""
+
 TRAINED = 1e-4
 """Relative: trained linear and factored networks at stationarity against the prediction from their head."""
 
@@ -84,3 +87,7 @@ STATISTICS = 1e-12
 
 ERROR_BARS = 4.5
 """Standard errors: how far a seeded estimate may lie from the truth (one in 150,000 for a normal law)."""
+
+SINGLE_PRECISION_STEPS = 1e-5
+"""Absolute: layers that go through float32 in the middle of a float64 network (norms and rotary positions of Hugging
+Face), against the instrument, which stays in float64."""
