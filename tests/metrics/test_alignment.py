@@ -1,4 +1,4 @@
-"""RA2: equality with the reference, aligned and random networks, invariances, zero Jacobians."""
+"""RA2: equality with the reference, aligned and random networks, invariances, zero Jacobians, scores of grids."""
 
 import numpy as np
 import pytest
@@ -8,12 +8,16 @@ from hypothesis import strategies as st
 from ramodel.metrics import (
     alignment_grid,
     asymmetry_error,
+    diagonal_energy_score,
     jacobian_cosine,
     leading_directions,
+    pair_means,
+    sign_consistency_score,
+    signed_grid,
     subspace_affinity_score,
 )
 from tests.reference import metrics as reference
-from tests.strategies import orthogonal_matrices, seeds
+from tests.strategies import orthogonal_matrices, powers_of_ten, seeds
 from tests.tolerances import DENSE_FLOAT64
 
 
@@ -189,3 +193,69 @@ def test_vectors_that_do_not_fit_are_refused():
         subspace_affinity_score(np.eye(3), 2 * np.eye(3))
     with pytest.raises(ValueError, match=r"^first has rows that are not orthonormal"):
         subspace_affinity_score(np.ones((2, 3)) / np.sqrt(3), np.eye(3))
+
+
+@given(networks())
+def test_signed_grids_and_their_scores_equal_to_the_reference(network):
+    jacobians, rank = network
+    left, _, right = triplets(jacobians, rank)
+    grid = signed_grid(left, jacobians, right)
+    share, positive = diagonal_energy_score(grid), sign_consistency_score(grid)
+    for n in range(jacobians.shape[1]):
+        expected = reference.signed_grid(left[:, n], jacobians[:, n], right[:, n])
+        assert np.allclose(grid[:, :, n], expected, rtol=DENSE_FLOAT64, atol=DENSE_FLOAT64)
+        for i, j in np.ndindex(expected.shape[:2]):
+            diagonal = np.diag(expected[i, j])
+            assert share[i, j, n] == pytest.approx(np.sum(diagonal**2) / np.sum(expected[i, j] ** 2), abs=1e-8)
+            above = sum(entry for entry in diagonal if entry > 0.0)
+            assert positive[i, j, n] == pytest.approx(above / sum(abs(diagonal)), abs=1e-8)
+    here = np.arange(len(grid))
+    assert np.allclose(share[here, here], 1.0)
+    assert np.allclose(positive[here, here], 1.0)
+
+
+@given(networks(), st.data(), powers_of_ten(-150, 150))
+def test_scores_of_grids_are_invariant(network, data, scale):
+    jacobians, rank = network
+    left, _, right = triplets(jacobians, rank)
+    turn, other = (data.draw(orthogonal_matrices(jacobians.shape[-1])) for _ in range(2))
+    signs = np.where(np.arange(rank) % 2, -1.0, 1.0)[:, None]
+    grid = signed_grid(left, jacobians, right)
+    moved = scale * signed_grid(signs * left @ turn, turn.T @ jacobians @ other, signs * right @ other)
+    for score in (diagonal_energy_score, sign_consistency_score):
+        assert np.allclose(score(moved), score(grid), atol=1e-8)
+
+
+def test_aligned_network_has_diagonal_positive_grids_and_turned_signs_show():
+    jacobians = aligned_network(np.random.default_rng(0))[:, None]
+    left, _, right = triplets(jacobians, 3)
+    turned = np.concatenate([jacobians, -jacobians[:1]])
+    left, right = np.concatenate([left, left[:1]]), np.concatenate([right, right[:1]])
+    grid = signed_grid(left, turned, right)
+    assert np.allclose(diagonal_energy_score(grid)[:3, 3], 1.0, atol=DENSE_FLOAT64)
+    assert np.allclose(sign_consistency_score(grid)[:3, 3], 0.0, atol=DENSE_FLOAT64)
+    assert np.allclose(sign_consistency_score(grid)[:3, :3], 1.0, atol=DENSE_FLOAT64)
+    assert diagonal_energy_score(np.zeros((2, 2))) == sign_consistency_score(np.zeros((2, 2))) == 0.0
+
+
+@given(seeds, st.integers(2, 5))
+def test_means_over_pairs(seed, depth):
+    pairs = np.random.default_rng(seed).normal(size=(depth, depth, 2))
+    means = pair_means(pairs)
+    near = [pairs[i, j] for i in range(depth) for j in range(depth) if abs(i - j) == 1]
+    every = [pairs[i, j] for i in range(depth) for j in range(depth) if i != j]
+    np.testing.assert_allclose(means.adjacent, np.mean(near, axis=0), atol=DENSE_FLOAT64)
+    np.testing.assert_allclose(means.all_pairs, np.mean(every, axis=0), atol=DENSE_FLOAT64)
+    np.testing.assert_allclose(pair_means(pairs[::-1, ::-1]).adjacent, means.adjacent, atol=DENSE_FLOAT64)
+
+
+def test_bad_grids_and_pairs_are_refused():
+    for score in (diagonal_energy_score, sign_consistency_score):
+        with pytest.raises(ValueError, match=r"^grid has shape \(2, 3\).*of equal length"):
+            score(np.ones((2, 3)))
+    with pytest.raises(ValueError, match=r"^pairs has shape \(1, 1\).*at least two"):
+        pair_means([[1.0]])
+    with pytest.raises(ValueError, match=r"^pairs has shape \(2, 3\)"):
+        pair_means(np.ones((2, 3)))
+    with pytest.raises(ValueError, match=r"^left has shape"):
+        signed_grid(np.eye(3), np.eye(3)[None], np.eye(3)[None])

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ramodel.metrics import coupling_error
+from ramodel.metrics import coupling_error, grid_coupling_error, signed_grid
 from tests.reference import metrics as reference
 from tests.strategies import orthogonal_matrices, seeds
 from tests.tolerances import DENSE_FLOAT64
@@ -85,3 +85,22 @@ def test_bad_arrays_are_refused():
         coupling_error(eye, eye, eye[:, :2], np.ones((1, 3)))
     with pytest.raises(TypeError, match=r"^jacobians"):
         coupling_error(eye, None, eye, np.ones((1, 3)))
+
+
+@given(seeds, st.integers(1, 4))
+def test_tokens_stay_an_axis_and_fewer_directions_are_a_cut_of_the_grid(seed, count):
+    """Jacobians [L, input, token, d, d] of a transformer."""
+    jacobians = np.random.default_rng(seed).normal(size=(2, 3, 2, 4, 4))
+    columns, values, rows = np.linalg.svd(jacobians)
+    left = np.swapaxes(columns, -1, -2)
+    grid = signed_grid(left, jacobians, rows)
+    cut = grid_coupling_error(grid[..., :count, :count], values[..., :count])
+    assert cut.shape == (2, 2, 3, 2)
+    np.testing.assert_allclose(cut[:, :, 1, 1], coupling(jacobians[:, 1, 1], count), atol=DENSE_FLOAT64)
+
+
+def test_grids_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match=r"^grid has shape \(2, 3\); its axes must be"):
+        grid_coupling_error(np.ones((2, 3)), np.ones((2, 3)))
+    with pytest.raises(ValueError, match=r"^singular_values has shape \(2, 1\).*must have shape \(2, 3\)"):
+        grid_coupling_error(np.ones((2, 2, 3, 3)), np.ones((2, 1)))

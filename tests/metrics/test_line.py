@@ -5,12 +5,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ramodel.metrics import line_deviation_error, line_shape_ratio, principal_plane, step_cv, step_lengths
+from ramodel.metrics import (
+    geodesic_ratio,
+    line_deviation_error,
+    line_shape_ratio,
+    principal_plane,
+    step_cv,
+    step_lengths,
+)
 from tests.reference import metrics as reference
 from tests.strategies import orthogonal_matrices, seeds
 from tests.tolerances import DENSE_FLOAT64
 
-METRICS = [step_cv, line_shape_ratio, line_deviation_error]
+METRICS = [step_cv, line_shape_ratio, line_deviation_error, geodesic_ratio]
 
 
 @st.composite
@@ -60,6 +67,11 @@ def test_ranges(states):
     depth, width = states.shape[0] - 1, states.shape[-1]
     assert np.all(step_cv(states) <= np.sqrt(depth - 1) + DENSE_FLOAT64)
     assert np.all(line_shape_ratio(states) >= 1.0)
+    path = step_lengths(states).sum(axis=0) / np.linalg.norm(states[-1] - states[0], axis=-1)
+    expected = path**2 * (1 + step_cv(states) ** 2)
+    near = expected < 1e12  # the path does not return to its start
+    assert np.allclose(geodesic_ratio(states)[near], expected[near], rtol=1e-8)
+    assert np.all(geodesic_ratio(states) >= 1.0)
     deviation = line_deviation_error(states)
     assert np.all((deviation >= 0.0) & (deviation <= np.sqrt(1 - 1 / min(depth, width)) + 1e-8))
 
@@ -70,6 +82,7 @@ def test_equal_steps_on_a_line(depth):
     assert np.allclose(step_lengths(states)[:, 0], 5.0, rtol=DENSE_FLOAT64)
     assert np.allclose(step_cv(states), 0.0, atol=DENSE_FLOAT64)
     assert np.allclose(line_shape_ratio(states), 1.0, rtol=DENSE_FLOAT64)
+    assert np.allclose(geodesic_ratio(states), 1.0, rtol=DENSE_FLOAT64)
     assert np.allclose(line_deviation_error(states), 0.0, atol=DENSE_FLOAT64)
 
 
@@ -87,6 +100,8 @@ def test_line_that_turns_back_is_on_a_line_but_not_line_shaped():
     assert line_deviation_error(states) == 0.0
     assert line_shape_ratio(states) == pytest.approx(3.0)
     assert line_shape_ratio(states[:3]) == np.inf
+    assert geodesic_ratio(states) == pytest.approx(3.0)
+    assert geodesic_ratio([[0.0], [1.0], [0.0]]) == np.inf
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e6])
@@ -97,6 +112,7 @@ def test_no_step_has_documented_values(offset):
         assert np.array_equal(step_lengths(states), np.zeros((3, 2)))
         assert np.array_equal(step_cv(states), np.zeros(2))
         assert np.array_equal(line_shape_ratio(states), np.ones(2))
+        assert np.array_equal(geodesic_ratio(states), np.ones(2))
         assert np.array_equal(line_deviation_error(states), np.zeros(2))
 
 

@@ -5,9 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ramodel.metrics import energy_outside_error, gap, stable_rank
+from ramodel.metrics import (
+    cumulative_effective_rank,
+    effective_rank,
+    energy_outside_error,
+    gap,
+    numerical_rank,
+    stable_rank,
+)
 from tests.reference import metrics as reference
-from tests.strategies import seeds
+from tests.strategies import orthogonal_matrices, powers_of_ten, seeds
 from tests.tolerances import DENSE_FLOAT64
 
 
@@ -92,3 +99,42 @@ def test_bad_classes_and_tails_are_refused():
         stable_rank([2.0, 1.0], tail_energy=-1.0)
     with pytest.raises(ValueError, match=r"^tail_energy must not be negative, and zero where"):
         stable_rank([[0.0, 0.0]], tail_energy=np.ones(1))
+
+
+@given(jacobian_and_classes(), powers_of_ten(-150, 150))
+def test_effective_and_numerical_rank_equal_to_the_reference_at_any_scale(drawn, scale):
+    jacobians, classes = drawn
+    values = np.linalg.svd(jacobians, compute_uv=False)
+    expected = [reference.effective_rank(row.tolist()) for row in values]
+    assert np.allclose(effective_rank(scale * values), expected, rtol=1e-8)
+    assert np.all((effective_rank(values) >= 1.0) & (effective_rank(values) <= values.shape[1] + DENSE_FLOAT64))
+    floor = float(np.mean(values[0, classes - 1 : classes + 1]) / values[0, 0])
+    assert numerical_rank(scale * values, floor=floor)[0] == classes
+
+
+def test_equal_values_have_their_number_as_rank():
+    for values, rank in ([3.0, 3.0, 3.0, 0.0], 3), ([1.0, 0.0], 1), ([0.0, 0.0], 0):
+        assert effective_rank(values) == pytest.approx(rank)
+        assert numerical_rank(values) == rank
+    assert numerical_rank([1.0, 1e-3, 9e-4]) == 1
+    with pytest.raises(ValueError, match=r"^floor is -1"):
+        numerical_rank([1.0], floor=-1)
+
+
+@given(seeds, st.booleans(), orthogonal_matrices(4))
+def test_rank_of_products_equal_to_the_reference_and_invariant(seed, skip, turn):
+    jacobians = 0.5 * np.random.default_rng(seed).normal(size=(5, 2, 4, 4))
+    ranks = cumulative_effective_rank(jacobians, skip=skip)
+    for n in range(2):
+        assert np.allclose(ranks[:, n], reference.cumulative_effective_rank(jacobians[:, n], skip), rtol=1e-6)
+    assert np.allclose(cumulative_effective_rank(turn.T @ jacobians @ turn, skip=skip), ranks, rtol=1e-6)
+
+
+def test_products_of_many_blocks_neither_overflow_nor_vanish():
+    blocks = np.broadcast_to(1e30 * np.diag([1.0, 1.0, 0.0]), (40, 3, 3))
+    assert cumulative_effective_rank(blocks, skip=False) == pytest.approx(np.full(40, 2.0))
+    assert cumulative_effective_rank(1e-60 * blocks, skip=False) == pytest.approx(np.full(40, 2.0))
+    assert cumulative_effective_rank(np.zeros((2, 3, 3)), skip=False).tolist() == [0.0, 0.0]
+    assert cumulative_effective_rank(np.zeros((2, 3, 3))) == pytest.approx([3.0, 3.0])
+    with pytest.raises(ValueError, match=r"^jacobians.*of equal length"):
+        cumulative_effective_rank(np.ones((2, 3, 4)))

@@ -104,3 +104,101 @@ def line(x, y):
     fit = stats.linregress(x, y)
     reach = stats.t.ppf(0.975, len(x) - 2) * fit.stderr
     return fit.slope, (fit.slope - reach, fit.slope + reach), fit.rvalue**2
+
+
+def geodesic_ratio(states):
+    """Kinetic energy of the trajectory over that of its ends joined by L equal steps."""
+    lengths = step_lengths(states)
+    energy = sum(length**2 for length in lengths)
+    even = [(last - first) / len(lengths) for first, last in zip(states[0], states[-1], strict=True)]
+    straight = len(lengths) * sum(part**2 for part in even)
+    return energy / straight if straight else math.inf
+
+
+def normality_error(jacobian):
+    return np.linalg.norm(jacobian @ jacobian.T - jacobian.T @ jacobian) / np.linalg.norm(jacobian) ** 2
+
+
+def signed_grid(left, jacobians, right):
+    depth, rank = left.shape[:2]
+    grid = np.zeros((depth, depth, rank, rank))
+    for i in range(depth):
+        for j in range(depth):
+            for a in range(rank):
+                for b in range(rank):
+                    grid[i, j, a, b] = left[i, a] @ jacobians[j] @ right[i, b]
+    return grid
+
+
+def low_rank(left, values, right):
+    """The sum of s_k u_k v_k^T."""
+    return sum(s * np.outer(u, v) for u, s, v in zip(left, values, right, strict=True))
+
+
+def effective_rank(values):
+    shares = [value / sum(values) for value in values if value > 0.0]
+    return math.exp(-sum(share * math.log(share) for share in shares)) if shares else 0.0
+
+
+def cumulative_effective_rank(jacobians, skip):
+    ranks, product = [], np.eye(jacobians.shape[-1])
+    for jacobian in jacobians:
+        product = (np.eye(len(jacobian)) * skip + jacobian) @ product
+        ranks.append(effective_rank(np.linalg.svd(product, compute_uv=False)))
+    return ranks
+
+
+def class_means(states, labels):
+    """Centred class means, the classes in order."""
+    means = []
+    for label in sorted(set(labels)):
+        chosen = [state for state, own in zip(states, labels, strict=True) if own == label]
+        means.append(sum(chosen) / len(chosen))
+    return np.array(means) - sum(means) / len(means)
+
+
+def variability_error(states, labels):
+    """NC1 from both d x d covariances."""
+    classes, width = sorted(set(labels)), states.shape[1]
+    within, between = np.zeros((width, width)), np.zeros((width, width))
+    for label, centred in zip(classes, class_means(states, labels), strict=True):
+        chosen = states[np.array(labels) == label]
+        mean = chosen.mean(axis=0)
+        within += sum(np.outer(state - mean, state - mean) for state in chosen) / len(chosen) / len(classes)
+        between += np.outer(centred, centred) / len(classes)
+    return np.trace(within @ np.linalg.pinv(between, rcond=1e-10, hermitian=True)) / len(classes)
+
+
+def cosines(vectors):
+    """Cosines of all pairs, each pair once."""
+    lengths = [np.linalg.norm(vector) for vector in vectors]
+    pairs = [(i, j) for i in range(len(vectors)) for j in range(i)]
+    return np.array([vectors[i] @ vectors[j] / lengths[i] / lengths[j] for i, j in pairs])
+
+
+def nearest_centre_score(states, labels, predictions, leave_one_out):
+    """NC4, one input at a time, its class mean formed anew without it where asked for."""
+    agreed = 0
+    for n, (state, predicted) in enumerate(zip(states, predictions, strict=True)):
+        best, nearest = math.inf, None
+        for label in sorted(set(labels)):
+            members = [m for m, other in enumerate(labels) if other == label and not (leave_one_out and m == n)]
+            if not members:
+                continue
+            distance = math.dist(state, sum(states[m] for m in members) / len(members))
+            if distance < best:
+                best, nearest = distance, label
+        agreed += nearest == predicted
+    return agreed / len(labels)
+
+
+def resampled_slopes(x, y, robust, counts):
+    """The slope for every draw; y is [points, inputs], a draw says how often each input counts."""
+    slopes = []
+    for draw in counts:
+        drawn = np.repeat(y, draw, axis=1)
+        if robust:
+            slopes.append(stats.theilslopes(np.median(drawn, axis=1), x).slope)
+        else:
+            slopes.append(stats.linregress(x, np.mean(drawn, axis=1)).slope)
+    return np.array(slopes)

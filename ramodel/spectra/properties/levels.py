@@ -31,12 +31,18 @@ def structureless_levels(stage: Spectra, top: int, labels: NDArray[np.int64] | N
 
 def _random_frames(stage: Spectra, width: int, top: int) -> dict[str, float]:
     values, tail = ordered(stage.singular_values), tail_energies(stage)
-    beyond = np.sum(values[..., top:] ** 2, axis=-1) + (0.0 if tail is None else tail)
+    beyond = np.sum(values[..., top:] ** 2, axis=-1)
+    if kept(stage, "jacobian") is not None or kept(stage, "alignment_left_right") is not None:
+        beyond = beyond + (0.0 if tail is None else tail)  # grids of whole Jacobians, not of their rank-K parts
     coupling = float(np.median(baselines.coupling_error(values[..., :top], width, tail_energy=beyond)))
     affinity, diagonal = baselines.subspace_affinity_score(top, width), baselines.diagonal_energy_score(top)
-    return {
+    found = (
+        {}
+        if (spectrum := _spectrum_of_normality(stage, values, width)) is None
+        else {"normality_error": float(np.median(baselines.normality_error(spectrum, width)))}
+    )
+    return found | {
         "asymmetry_error": baselines.asymmetry_error(width),
-        "normality_error": float(np.median(baselines.normality_error(values, width))),
         "symmetry_score": baselines.absolute_cosine(width),
         "symmetry_cosine": 0.0,
         "left_right_affinity_score": affinity,
@@ -50,6 +56,16 @@ def _random_frames(stage: Spectra, width: int, top: int) -> dict[str, float]:
         "coupling_error": coupling,
         "exchanged_coupling_error": coupling,
     }
+
+
+def _spectrum_of_normality(stage: Spectra, values: NDArray[np.float64], width: int) -> NDArray[np.float64] | None:
+    """Return the singular values of what the departure from normality was measured on, None where not all are known."""
+    jacobians = kept(stage, "jacobian")
+    if "normality_error" not in stage.dataset and jacobians is None:
+        return values  # the rank-K part
+    if jacobians is not None:
+        return np.linalg.svdvals(ordered(jacobians))
+    return values if values.shape[-1] == width else None
 
 
 def _random_states(labels: NDArray[np.int64], width: int) -> dict[str, float]:

@@ -24,7 +24,7 @@ class Reading(NamedTuple):
     label: str
     """A few plain words."""
     where: str
-    """What the median is over, such as "blocks and inputs" or "adjacent blocks"."""
+    """What the median is over, such as "blocks and inputs", "adjacent blocks" or "last state"."""
     median: float
     lower: float
     """Lower quartile; of a slope that stands for all inputs the lower end of its 95 % interval."""
@@ -73,7 +73,7 @@ class ResidualAlignment:
 
     @property
     def readings(self) -> tuple[Reading, ...]:
-        """A line for every metric of every stage; metrics of pairs of blocks have one for neighbours, one for all."""
+        """A line for every metric; pairs of blocks have one for neighbours and one for all, states first and last."""
         return tuple(self._readings())
 
     def by_class(self) -> dict[str, xr.Dataset]:
@@ -97,7 +97,7 @@ class ResidualAlignment:
             if len(self.stages) > 1 and reading.stage != stage:
                 stage = reading.stage
                 lines.append((stage, *[""] * 7))
-            spread = f"{reading.lower:.4g} .. {reading.upper:.4g}"
+            spread = f"{reading.lower:.4g} .. {reading.upper:.4g}" if reading.lower < reading.upper else ""
             levels = ("" if level is None else f"{level:.4g}" for level in (reading.baseline, reading.untrained))
             lines.append(
                 (
@@ -149,6 +149,11 @@ def _reading(
 
 def _selections(variable: xr.DataArray) -> Iterator[tuple[str, NDArray[np.float64]]]:
     """Yield what a variable is summarised over, and the entries."""
+    if "state" in variable.dims:
+        along = variable.transpose("state", ...).values
+        yield "first state", along[0].reshape(-1)
+        yield "last state", along[-1].reshape(-1)
+        return
     if "other_block" not in variable.dims:
         over = [f"{axis}s" for axis in variable.dims if axis != "rank"]
         if "rank" in variable.dims:
