@@ -1,139 +1,221 @@
-"""`ramodel measure`: the instrument on a saved network."""
+"""`ramodel measure`: the instrument on anyone's network."""
 
+import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ramodel.cli.command import Command, Maybe, Switch
-from ramodel.cli.output import columns, number, say_json, show
+from ramodel.cli.errors import UsageError
 
 if TYPE_CHECKING:
-    import numpy as np
-    import xarray as xr
-    from numpy.typing import NDArray
-    from rich.console import RenderableType
+    from ramodel.experiments.subjects import Subject
+    from ramodel.nets import Inputs
+    from ramodel.spectra import Spectra
 
 __all__ = ["Measure"]
 
+_MOST_BY_DEFAULT = 12
+"""Triplets that are kept where there are many classes, unless told."""
+
 
 class Measure(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Measure the Residual Jacobians of a network trained by `ramodel train` at inputs it has not seen.
+    """Measure the Residual Jacobians of a trained network: singular triplets of every block at every input.
 
-    Writes a netCDF file with named axes: singular_value [layer, input, rank], the singular vectors left and right,
-    states [state, input, coordinate], and the same at the class means. Prints the properties RA1-RA4 in numbers: the
-    median over inputs and layers, and between which values the middle half of them lies.
+    The network is one of: --checkpoint (of `ramodel train`), --model (built in, or a Hugging Face folder on disk),
+    --model-file (your own; that Python file is EXECUTED, so give only files that you trust).
 
-    JSON: a list of property, metric, median, lower_quartile, upper_quartile, if_it_holds; null where a metric is not
-    defined (such as the gap where no more than C singular values are kept) or infinite.
+    Writes one netCDF file with named axes: singular_values [block, input, rank], the vectors left and right, residuals,
+    states; `ramodel.spectra.Spectra.load` reads it. Prints what was found to be the blocks, a line for each of them,
+    and the properties RA1-RA4: the median over inputs and blocks, between which values the middle half lies, and the
+    value of Jacobians without structure.
+
+    JSON: network, inputs, written, notes, converged, blocks, readings (RA1-RA4, and coupling S17, norms S9, energies
+    S16, Neural Collapse NC1-NC4); null where a number is not defined or infinite. Exit code 1: not all triplets
+    converged; what was found is written all the same, and says which.
     """
 
-    EXAMPLE: ClassVar[str] = "ramodel measure --checkpoint runs/linear-8 --out runs/linear-8/spectra.nc"
-    ARGUMENTS: ClassVar[dict[str, str]] = {"folder": "checkpoint", "data_folder": "data", "name_or_path": "dataset"}
-
-    checkpoint: Path
-    """Folder that `ramodel train` wrote."""
+    EXAMPLE: ClassVar[str] = "ramodel measure --model-file my.py:build --weights w.safetensors --data FOLDER --out s.nc"
+    ARGUMENTS: ClassVar[dict[str, str]] = {
+        "folder": "checkpoint",
+        "data_folder": "data",
+        "name_or_path": "data",
+        "output": "out",
+    }
 
     out: Path
     """File to write, such as spectra.nc; its folder is made where it is missing."""
 
-    inputs: int = 50
-    """Number of test inputs, spread evenly over the classes."""
+    checkpoint: Maybe[Path] = None
+    """Folder that `ramodel train` wrote."""
 
-    rank: Maybe[int] = None
-    """Number of singular triplets to keep; by default two more than there are classes."""
+    model: Maybe[str] = None
+    """Either `cifar10-resnet20` or `cifar10-resnet44` (of the data folder), or a folder with config.json and
+    model.safetensors as Hugging Face's transformers saves them. Nothing is downloaded."""
+
+    model_file: Maybe[str] = None
+    """FILE.py:FUNCTION. The file is EXECUTED; the function, called without arguments, returns the network."""
+
+    weights: Maybe[Path] = None
+    """Weights for --model-file: .safetensors, or .pt or .pth of tensors alone (no other pickles are opened)."""
 
     data: Maybe[Path] = None
-    """Data folder, where data sets other than digits are looked for; else the environment variable RAMODEL_DATA."""
+    """The data folder, a folder of images by class, or a zip of one; by default what the network was trained on, if
+    known, in the data folder that the environment variable RAMODEL_DATA names; random token ids for text."""
+
+    inputs_file: Maybe[Path] = None
+    """Inputs in a file instead: .npz, .npy or .safetensors (images, inputs or input_ids; labels)."""
+
+    inputs: int = 50
+    """Most inputs, spread evenly over the classes where labels are known."""
+
+    mean: Maybe[tuple[float, ...]] = None
+    """Mean of each channel, to be subtracted from pixels between 0 and 1; by default that of the network, if known."""
+
+    std: Maybe[tuple[float, ...]] = None
+    """Standard deviation of each channel, by which to divide then."""
+
+    size: Maybe[int] = None
+    """Bring images of a folder or zip to this height and width; by default they stay."""
+
+    sequence_length: Maybe[int] = None
+    """Random token ids in a row; 32 by default."""
+
+    blocks: Maybe[tuple[str, ...]] = None
+    """Names of the blocks, such as layer3.1 layer3.2; found by default."""
+
+    skip: Literal["auto", "inside", "branch", "masked", "none"] = "auto"
+    """Where the skip is: in the block (J = D - I), around it (J = D), before a last ReLU, nowhere; `auto` finds out."""
+
+    rank: Maybe[int] = None
+    """Number of singular triplets; by default two more than there are classes, at most 12."""
+
+    tolerance: float = 1e-4
+    """Largest residual of a triplet; singular values are good to about its square."""
+
+    method: Literal["auto", "dense", "lanczos"] = "auto"
+    """Whole Jacobians, or products with them alone; `auto` takes what is faster."""
+
+    dtype: Literal["float64", "float32"] = "float64"
+    """Precision of the measurement, whatever that of the network; float32 takes half the time."""
+
+    batch_size: Maybe[int] = None
+    """Inputs at once; by default as many as fit a third of the memory."""
+
+    tokens: tuple[str, ...] = ("sequence",)
+    """Of transformers: `sequence` takes the state as one vector, `diagonal` each token with itself, OUT:IN (such as
+    5:3) the Jacobian of token 5 with respect to token 3."""
+
+    vectors: Literal["full", "float32", "none"] = "float32"
+    """How to keep singular vectors and states: in --dtype, in float32; `none` drops the vectors (and with them RA2)."""
+
+    statistics: tuple[Literal["trace", "frobenius", "asymmetry", "normality", "eigenvalues"], ...] = ()
+    """Numbers of whole Jacobians: exact for states of up to 512 numbers, else estimated with standard errors."""
+
+    alignment: Switch = False
+    """Compute the grids U_i^T J_j V_i and V_i^T J_j U_i of all pairs of blocks: RA2 of whole Jacobians."""
+
+    untrained: Switch = False
+    """Measure the network as it was before training too, the control, into a second file beside --out."""
+
+    seed: int = 0
+    """Seed of starting vectors, of random token ids and of the untrained network."""
+
+    device: str = "cpu"
+    """Where to compute: `cpu`, or `cuda` for a GPU."""
 
     json: Switch = False
-    """Print JSON instead of a table."""
+    """Print JSON instead of tables."""
 
     def run(self) -> int:
         """Measure, write, print."""
         from ramodel.checks import integer, writable_folder
-        from ramodel.experiments.store import write_measurements
-        from ramodel.nets import load_checkpoint, spread_over_classes, trained_on
-        from ramodel.spectra import measure
+        from ramodel.cli.spectra_tables import print_measurement
+        from ramodel.experiments.subjects import load_subject, subject_inputs
+        from ramodel.nets import usable_device
+        from ramodel.spectra.properties import residual_alignment
 
+        if sum(source is not None for source in (self.checkpoint, self.model, self.model_file)) != 1:
+            raise UsageError(
+                "ramodel measure: give one network: --checkpoint, --model or --model-file; for example "
+                f"`{self.EXAMPLE}`."
+            )
         integer("inputs", self.inputs)
-        choice = trained_on(self.checkpoint)
+        tokens = _tokens(self.tokens)
+        device = usable_device(self.device)
         target = writable_folder("out", self.out.parent) / self.out.name
         if target.is_dir():
             raise IsADirectoryError(f"out is {str(self.out)!r}; it must be a file, such as {self.out / 'spectra.nc'}.")
-        network = load_checkpoint(self.checkpoint).network.double()
-        dataset = choice.load(self.data)
-        chosen = spread_over_classes(dataset.test_labels, self.inputs)
-        found = measure(
-            network,
-            dataset.test_inputs[chosen],
-            labels=dataset.test_labels[chosen],
-            rank=self.rank if self.rank is not None else dataset.classes + 2,
-            keep_jacobians=True,
+        subject = load_subject(
+            checkpoint=self.checkpoint,
+            model=self.model,
+            model_file=self.model_file,
+            weights=self.weights,
+            data=self.data,
         )
-        rows = _readings(found, dataset.classes)
-        write_measurements(target, found.drop_vars("jacobian").assign_attrs(checkpoint=str(self.checkpoint)))
-        if self.json:
-            say_json(rows)
-        else:
-            config = network.config
-            title = f"{config.kind} network, L = {config.depth}, d = {config.width}, at {chosen.size} inputs"
-            show(_table(rows, title), f"written to {target}")
-        return 0
+        inputs = subject_inputs(
+            subject,
+            data=self.data,
+            inputs_file=self.inputs_file,
+            count=self.inputs,
+            mean=self.mean,
+            std=self.std,
+            size=self.size,
+            sequence_length=self.sequence_length,
+            seed=self.seed,
+        )
+        options: dict[str, Any] = {
+            "blocks": self.blocks,
+            "rank": self.rank if self.rank is not None else _default_rank(subject, inputs),
+            "skip": self.skip,
+            "tolerance": self.tolerance,
+            "method": self.method,
+            "dtype": self.dtype,
+            "batch_size": "auto" if self.batch_size is None else self.batch_size,
+            "seed": self.seed,
+            "tokens": tokens,
+            "labels": inputs.labels,
+            "vectors": self.vectors,
+            "statistics": self.statistics,
+            "alignment": self.alignment,
+        }
+        networks = {target: subject.network}
+        if self.untrained:
+            control = target.with_stem(f"{target.stem}-untrained")
+            networks[control] = subject.untrained(inputs, seed=self.seed)
+        arguments = subject.arguments(inputs)
+        measured = [_measure(network.to(device), arguments, file, options) for file, network in networks.items()]
+        found = residual_alignment(*measured, classes=_classes(subject, inputs), head=subject.head)
+        print_measurement(subject, inputs, measured[0], found, list(networks), as_json=self.json)
+        return 0 if all(bool(spectra.converged.all()) for spectra in measured) else 1
 
 
-def _readings(found: "xr.Dataset", classes: int) -> list[dict[str, Any]]:
-    """Return each metric at every input, layer or pair of layers, as quartiles."""
-    import numpy as np
+def _measure(network: Any, arguments: Any, file: Path, options: dict[str, Any]) -> "Spectra":
+    from ramodel.spectra import measure
 
-    from ramodel import metrics
-
-    states, jacobians = found["states"].values, found["jacobian"].values
-    values, tail = found["singular_value"].values, found["tail_energy"].values
-    depth, _, kept = values.shape
-    top = min(classes, kept)
-    directions = metrics.leading_directions(found["right"].values, values, top)
-    affinity = metrics.subspace_affinity_score(directions[:, None], directions[None, :])
-    different = ~np.eye(depth, dtype=bool)
-    largest = values[..., 0]
-    undefined = np.empty(0)
-    within, beyond = kept >= classes, kept > classes
-    lined = depth > 2 and bool((largest > 0.0).all())
-    outside = metrics.energy_outside_error(values, classes, tail_energy=tail) if within else undefined
-    rows: list[tuple[str, str, NDArray[np.float64], str]] = [
-        ("RA1", "distance from a line", metrics.line_deviation_error(states), "0"),
-        ("RA1", "line-shape ratio", metrics.line_shape_ratio(states), "1"),
-        ("RA1", "step CV", metrics.step_cv(states), "0"),
-        ("RA2", f"affinity of top-{top} subspaces between layers", affinity[different], "1"),
-        ("RA2", "cosine between Jacobians of two layers", metrics.jacobian_cosine(jacobians)[different], "1"),
-        ("RA2", "asymmetry |J - J^T| / |J|", metrics.asymmetry_error(jacobians), "0"),
-        ("RA3", "stable rank", metrics.stable_rank(values, tail_energy=tail), f"<= {classes}"),
-        ("RA3", "share of energy outside the top C", outside, "0"),
-        ("RA3", "gap s_C / s_(C+1)", metrics.gap(values, classes) if beyond else undefined, "large"),
-        ("RA4", "largest singular value s_1", largest, "~ 1/L"),
-        ("RA4", "slope of 1/s_1 against layer", metrics.inverse_line(largest).slope if lined else undefined, "1"),
-    ]
-    return [
-        {"property": id, "metric": name, **_quartiles(entries), "if_it_holds": ideal}
-        for id, name, entries, ideal in rows
-    ]
+    with warnings.catch_warnings():
+        # The table says it, block by block, and so does the exit code.
+        warnings.filterwarnings("ignore", ".* have not converged", RuntimeWarning)
+        return measure(network, arguments, output=file, **options)
 
 
-def _quartiles(entries: "NDArray[np.float64]") -> dict[str, float]:
-    import numpy as np
-
-    # The middle entry itself, not a mean of two: a gap can be infinite.
-    levels = np.quantile(entries, [0.5, 0.25, 0.75], method="nearest") if entries.size else np.full(3, np.nan)
-    return dict(zip(("median", "lower_quartile", "upper_quartile"), map(float, levels), strict=True))
+def _classes(subject: "Subject", inputs: "Inputs") -> int | None:
+    if subject.classes is not None:
+        return subject.classes
+    return None if inputs.class_names is None else len(inputs.class_names)
 
 
-def _table(rows: list[dict[str, Any]], title: str) -> "RenderableType":
-    cells = (
-        [
-            row["property"],
-            row["metric"],
-            number(row["median"], 4),
-            f"{number(row['lower_quartile'], 4)} .. {number(row['upper_quartile'], 4)}",
-            row["if_it_holds"],
-        ]
-        for row in rows
-    )
-    return columns(cells, ("", "metric", "median", "middle half", "if it holds"), title=title, left=2)
+def _default_rank(subject: "Subject", inputs: "Inputs") -> int:
+    classes = _classes(subject, inputs)
+    return _MOST_BY_DEFAULT if classes is None else min(classes + 2, _MOST_BY_DEFAULT)
+
+
+def _tokens(words: tuple[str, ...]) -> str | list[tuple[int, int]]:
+    if words in (("sequence",), ("diagonal",)):
+        return words[0]
+    pairs = []
+    for word in words:
+        out, colon, into = word.partition(":")
+        if not (colon and out.isdecimal() and into.isdecimal()):
+            raise ValueError(f"tokens is {word!r}; it must be 'sequence', 'diagonal' or pairs OUT:IN, such as 5:3 0:0.")
+        pairs.append((int(out), int(into)))
+    return pairs

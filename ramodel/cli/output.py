@@ -68,9 +68,18 @@ def show(*items: "RenderableType", gap: bool = False) -> None:
 
 
 def columns(
-    rows: Iterable[Iterable[str]], headings: Iterable[str], *, title: str = "", note: str = "", left: int = 0
+    rows: Iterable[Iterable[str]],
+    headings: Iterable[str],
+    *,
+    title: str = "",
+    note: str = "",
+    left: int = 0,
+    folding: int | None = None,
 ) -> "RenderableType":
-    """Return a table: the first `left` columns hold words, the others, right-aligned, numbers; `note` stands below."""
+    """Return a table: the first `left` columns hold words, the others, right-aligned, numbers; `note` stands below.
+
+    Where the terminal is too narrow, the words of the column `folding` go over several lines.
+    """
     from rich.box import SIMPLE_HEAD
     from rich.console import Group
     from rich.table import Table
@@ -78,7 +87,7 @@ def columns(
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for place, heading in enumerate(headings):
-        table.add_column(Text(heading), justify="left" if place < left else "right", no_wrap=True)
+        table.add_column(Text(heading), justify="left" if place < left else "right", no_wrap=place != folding)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     above = [Text(title, style="bold"), Text()] if title else []

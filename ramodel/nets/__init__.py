@@ -23,6 +23,7 @@ from ramodel.nets.cifar_resnet import (
 )
 from ramodel.nets.data_folder import DATA_FOLDER_VARIABLE
 from ramodel.nets.datasets import DataChoice, Dataset, Normalisation, load_dataset, spread_over_classes
+from ramodel.nets.devices import usable_device
 from ramodel.nets.idx import read_idx
 from ramodel.nets.inputs import InputKind, Inputs, load_inputs, normalised
 from ramodel.nets.losses import Loss
@@ -71,4 +72,5 @@ __all__ = [
     "spread_over_classes",
     "train",
     "trained_on",
+    "usable_device",
 ]

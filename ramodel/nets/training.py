@@ -12,6 +12,7 @@ from torch import Tensor
 from ramodel.checks import writable_folder
 from ramodel.nets.checkpoints import TrainingRecord
 from ramodel.nets.datasets import Dataset
+from ramodel.nets.devices import usable_device
 from ramodel.nets.first_order import descend_first_order
 from ramodel.nets.losses import mean_loss
 from ramodel.nets.network import ResidualNetwork
@@ -109,7 +110,7 @@ def train(
     (True, 1.0)
     """
     _check_fit(network, dataset)
-    network.to(_usable(device))
+    network.to(usable_device(device))
     inputs, labels = _tensors(network, dataset.train_inputs, dataset.train_labels)
     objective = TrainingObjective(network, inputs, labels, config.loss, config.decays)
     target = None if folder is None else writable_folder("folder", folder)
@@ -138,16 +139,6 @@ def flushed_denormals() -> Iterator[None]:
         yield
     finally:
         torch.set_flush_denormal(before)
-
-
-def _usable(device: str | torch.device) -> torch.device:
-    try:
-        usable = torch.device(device)
-        torch.empty(0, device=usable)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"device is {str(device)!r}; torch cannot use it here ({reason}). Use 'cpu'.") from error
-    return usable
 
 
 def _check_fit(network: ResidualNetwork, dataset: Dataset) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from ramodel.checks import LARGEST_SEED, integer
+from ramodel.checks import LARGEST_SEED, existing_file, integer
 from ramodel.experiments.subjects.subject import Subject
 from ramodel.nets import CIFAR10_IMAGES, Inputs, load_inputs, normalised, spread_over_classes
 
@@ -70,7 +70,8 @@ def subject_inputs(
         return _of_training(subject, data, count)
     if from_chance:
         return _random_tokens(subject, count or 1, sequence_length or _TOKENS, seed)
-    found = _loaded(subject, inputs_file if inputs_file is not None else data, count, size)
+    place = data if inputs_file is None else existing_file("inputs_file", inputs_file).resolve()
+    found = _loaded(subject, place, count, size)
     if mean is not None or std is not None:
         return normalised(found, mean=mean, std=std)
     return normalised(found, mean=subject.mean, std=subject.std) if found.kind == "images" else found

@@ -18,7 +18,7 @@ from ramodel.nets import (
     load_cifar_resnet,
     trained_on,
 )
-from ramodel.nets.data_folder import data_root
+from ramodel.nets.data_folder import data_root, in_data_folder
 
 __all__ = ["load_subject"]
 
@@ -91,6 +91,7 @@ def _checkpoint_subject(folder: str | os.PathLike[str]) -> Subject:
         network=network,
         fresh=lambda _: ResidualNetwork(config),  # the very weights that it started from
         classes=config.classes,
+        head=network.head.weight,
         data=data,
     )
 
@@ -98,7 +99,7 @@ def _checkpoint_subject(folder: str | os.PathLike[str]) -> Subject:
 def _cifar_subject(name: str, data: str | os.PathLike[str] | None) -> Subject:
     has_it = data is not None and (Path(data).expanduser() / CIFAR_RESNETS[name]).exists()
     folder = data if has_it or data_root(None) is None else None
-    network = load_cifar_resnet(name, data_folder=folder)
+    network = load_cifar_resnet(in_data_folder("model", name, CIFAR_RESNETS[name], folder))
     classes = network.linear.out_features
     return Subject(
         name=name,

@@ -26,6 +26,8 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         Makes the network as it was before training, from a seed; None where nothing says how.
     classes
         Number of logits; None where it is not a classifier, or unknown.
+    head
+        Weights [classes, width] that read the last state as it is; None where something stands between.
     mean, std
         Of each channel, with which its images are normalised; None where unknown.
     image_size
@@ -46,6 +48,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     network: nn.Module
     fresh: Callable[[int], nn.Module] | None = None
     classes: int | None = None
+    head: Tensor | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     image_size: int | None = None
