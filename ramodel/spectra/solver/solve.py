@@ -151,16 +151,18 @@ def _add_missed(operator: JacobianOperator, found: Ritz, search: Search) -> None
     """Put in what a Krylov space of one start vector does not see: further copies of multiple values."""
     eps = torch.finfo(operator.dtype).eps
     unsure = torch.arange(operator.problems, device=operator.device)
+    seed = search.seed
     while len(unsure):
+        seed += 1  # a direction that found one copy has no part along the others
         part = operator.select(unsure) if len(unsure) < operator.problems else operator
         held = Ritz(*(field[unsure] for field in found))
-        bound, passes = missed_values(part, held.left, held.right, search.seed + 1)
+        bound, passes = missed_values(part, held.left, held.right, seed)
         found.passes[unsure] += passes
         missing = bound > held.values[:, -1] * (1.0 + search.tolerance) + _ROUNDING * eps * held.values[:, 0]
         at = torch.nonzero(missing & (found.passes[unsure] < search.max_passes))[:, 0]
         if len(at):
             deflated = DeflatedOperator(part, held.left, held.right).select(at)
-            start = random_image(deflated, search.block_size, search.seed + 1)
+            start = random_image(deflated, search.block_size, seed)
             more = lanczos(deflated, start, held.values.shape[1], search)
             united = tidied(merged(Ritz(*(field[unsure[at]] for field in found)), more), search.seed)
             for field, new in zip(found, united, strict=True):
