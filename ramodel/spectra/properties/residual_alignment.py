@@ -85,7 +85,7 @@ def residual_alignment(
     controls = {} if untrained is None else untrained.stages
     stages = spectra.stages
     if weights is not None:
-        _check_head(stages, weights)
+        _check_head(weights, stages, chosen)
     total = sum(_steps(stage) for stage in (*stages.values(), *controls.values()))
     with progress_bar("residual alignment", total, show=progress) as bar:
         measured = {name: _measured(stage, classes, chosen, weights, bar) for name, stage in stages.items()}
@@ -158,18 +158,17 @@ def _steps(stage: Spectra) -> int:
     return sum(1 for _ in parts(stage)) + (0 if states is None else states.sizes["state"])
 
 
-def _check_head(stages: dict[str, Spectra], weights: NDArray[np.float64]) -> None:
-    widths = {
-        name: states.sizes["coordinate"]
-        for name, stage in stages.items()
-        if (states := kept(stage, "states")) is not None
-    }
-    if weights.shape[1] not in widths.values():
+def _check_head(head: NDArray[np.float64], stages: dict[str, Spectra], labels: _Labels | None) -> None:
+    states = (kept(stage, "states") for stage in stages.values())
+    widths = {variable.sizes["coordinate"] for variable in states if variable is not None}
+    if head.shape[1] not in widths:
+        known = " or ".join(map(str, sorted(widths))) or "not been kept and have no"
         raise ValueError(
-            f"head has shape {weights.shape}; it must read the states of a stage as they are, which have "
-            f"{' or '.join(map(str, sorted(set(widths.values())))) or 'not been kept, any of their'} coordinates. "
-            "Leave it out where the network pools or normalises before the head."
+            f"head has shape {head.shape}; it must read the states of a stage as they are, which have {known} "
+            "coordinates. Leave it out where the network pools or normalises before the head."
         )
+    if labels is None:
+        raise ValueError(f"head has shape {head.shape}, but no labels are known to compare it with; give labels.")
 
 
 def _on_cpu(array: ArrayLike | Tensor) -> ArrayLike:
