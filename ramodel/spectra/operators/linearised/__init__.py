@@ -2,5 +2,6 @@
 
 from ramodel.spectra.operators.linearised.linearise import linearise
 from ramodel.spectra.operators.linearised.operator import LinearisedOperator
+from ramodel.spectra.operators.linearised.stacking import stack_linearised
 
-__all__ = ["LinearisedOperator", "linearise"]
+__all__ = ["LinearisedOperator", "linearise", "stack_linearised"]

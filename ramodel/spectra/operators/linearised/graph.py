@@ -69,7 +69,7 @@ class Graph:
         return len(self.nodes) - 1
 
     def simplify(self) -> None:
-        """Drop what does not lie between state and output, join steps in a row, and merge maps where that is cheaper."""
+        """Drop what does not lie between state and output, join steps in a row, merge maps where that is cheaper."""
         self._prune()
         while self._inline() or self._push():
             self._prune()
@@ -150,17 +150,20 @@ class Graph:
                 continue
             into = self.nodes[node][0]
             edges = [self.nodes[reader][place] for reader, place in readers]
-            absorbed = [composed(into.maps[-1], edge.maps[0]) if edge.maps else None for edge in edges]
-            if any(part is None for part in absorbed) or _flops(absorbed) > _flops([into.maps[-1], *(e.maps[0] for e in edges)]):
+            last = into.maps[-1]
+            absorbed = [composed(last, edge.maps[0]) if edge.maps else None for edge in edges]
+            apart = [last, *(edge.maps[0] for edge in edges if edge.maps)]
+            if None in absorbed or _flops(absorbed) > _flops(apart):
                 continue
             self.nodes[node] = [Edge(into.source, into.maps[:-1])]
             for (reader, place), part, edge in zip(readers, absorbed, edges, strict=True):
-                self.nodes[reader][place] = Edge(node, _merged((part, *edge.maps[1:])))
+                if part is not None:
+                    self.nodes[reader][place] = Edge(node, _merged((part, *edge.maps[1:])))
             return True
         return False
 
 
-def _merged(maps: Sequence[LinearMap | None]) -> tuple[LinearMap, ...]:
+def _merged(maps: Iterable[LinearMap]) -> tuple[LinearMap, ...]:
     merged: list[LinearMap] = []
     for part in maps:
         merged.append(part)

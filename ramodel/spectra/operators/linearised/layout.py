@@ -13,7 +13,7 @@ __all__ = [
     "Label",
     "Layout",
     "Rows",
-    "Unrecognised",
+    "UnrecognisedError",
     "axis_of",
     "broadcast",
     "constant_layout",
@@ -28,7 +28,7 @@ Label = Literal["", "sample", "token", "context"]
 """What a factor runs over: coordinates; problems; a problem's own token; all tokens that a token attends to."""
 
 
-class Unrecognised(Exception):
+class UnrecognisedError(Exception):
     """A block does something that has no linear rule here; the message says what, as the end of 'because ...'."""
 
 
@@ -68,7 +68,7 @@ def is_plain(axis: Axis) -> bool:
 
 
 def regroup(layout: Layout, shape: Sequence[int]) -> Layout:
-    """Return the layout after a reshape to `shape`; Unrecognised where that splits samples or tokens."""
+    """Return the layout after a reshape to `shape`; UnrecognisedError where that splits samples or tokens."""
     waiting = [factor for axis in reversed(layout) for factor in reversed(axis)]
     grouped = []
     for size in shape:
@@ -84,7 +84,9 @@ def regroup(layout: Layout, shape: Sequence[int]) -> Layout:
                 waiting.append(Factor(factor.size // missing))
                 missing = 1
             else:
-                raise Unrecognised(f"it reshapes {shape_of(layout)} to {tuple(shape)}, which splits samples or tokens")
+                raise UnrecognisedError(
+                    f"it reshapes {shape_of(layout)} to {tuple(shape)}, which splits samples or tokens"
+                )
         grouped.append(_merged(axis))
     return tuple(grouped)
 
@@ -95,7 +97,7 @@ def broadcast(layouts: Sequence[Layout], shape: Sequence[int]) -> Layout:
     for place in range(-len(shape), 0):
         axes = {layout[place] for layout in layouts if -place <= len(layout)} - {()}
         if len(axes) > 1:
-            raise Unrecognised("it combines values whose samples or tokens lie on different axes")
+            raise UnrecognisedError("it combines values whose samples or tokens lie on different axes")
         result.append(axes.pop() if axes else axis_of(shape[place]))
     return tuple(result)
 
@@ -123,8 +125,9 @@ def take(tensor: Tensor, layout: Layout, rows: Rows) -> Tensor:
     unfolded = tensor.reshape([factor.size for factor in factors])
     if "token" in labels and rows.tokens is not None:
         if "sample" not in labels:
-            return take(tensor.expand(len(rows.samples), *tensor.shape), (axis_of(len(rows.samples), "sample"), *layout),
-                        Rows(torch.arange(len(rows.samples), device=tensor.device), rows.tokens))  # fmt: skip
+            samples = torch.arange(len(rows.samples), device=tensor.device)
+            repeated = tensor.expand(len(samples), *tensor.shape)
+            return take(repeated, (axis_of(len(samples), "sample"), *layout), Rows(samples, rows.tokens))
         sample, token = labels.index("sample"), labels.index("token")
         kept = unfolded.movedim((sample, token), (0, 1))[rows.samples[:, None], rows.tokens]
         kept = kept.movedim((0, 1), (sample, token))

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ramodel.spectra.network.call import BlockCall
 from ramodel.spectra.operators.linearised.graph import Graph
-from ramodel.spectra.operators.linearised.layout import Label, Layout, Unrecognised, axis_of
+from ramodel.spectra.operators.linearised.layout import Label, Layout, UnrecognisedError, axis_of
 from ramodel.spectra.operators.linearised.maps.scale import Scale
 from ramodel.spectra.operators.linearised.operator import LinearisedOperator
 from ramodel.spectra.operators.linearised.program import Program
@@ -63,7 +63,7 @@ def linearise(
     try:
         with torch.inference_mode():
             operator = _linearised(call, samples, labels)
-    except Unrecognised as reason:
+    except UnrecognisedError as reason:
         return str(reason)
     except torch.OutOfMemoryError:
         raise
@@ -89,19 +89,19 @@ def _linearised(call: BlockCall, samples: Tensor | None, labels: tuple[Label, ..
     lead = len(labels)
     value = recorder.outcome(output)
     if value.layout[:lead] != layout[:lead]:
-        raise Unrecognised("its output has its samples or tokens on other axes than its state")
+        raise UnrecognisedError("its output has its samples or tokens on other axes than its state")
 
     graph = Graph(recorder.nodes, value.node)
     takes_identity = isinstance(identity, Tensor) or identity != 0.0
     if takes_identity and output.shape != state.shape:
-        raise Unrecognised(f"its output has shape {tuple(output.shape)}, its state {tuple(state.shape)}")
+        raise UnrecognisedError(f"its output has shape {tuple(output.shape)}, its state {tuple(state.shape)}")
     if takes_identity and not graph.remove_skip(identity):
         factor = identity if isinstance(identity, Tensor) else point.new_tensor(identity)
         graph.subtract(Scale(-factor, layout if isinstance(identity, Tensor) else ()))
     graph.simplify()
     if graph.is_zero:
         if output.shape != state.shape:
-            raise Unrecognised("its output depends on nothing of its state")
+            raise UnrecognisedError("its output depends on nothing of its state")
         graph = Graph([[], [Edge(0, (Scale(point.new_zeros(()), ()),))]], 1)
     grid = torch.ones(state.shape[:lead], dtype=torch.bool, device=state.device)
     shapes = tuple(state.shape[lead:]), tuple(output.shape[lead:])

@@ -20,34 +20,27 @@ class Program:
         self.graph = graph
         order = graph.order()
         self._places = {node: place for place, node in enumerate(order)}
-        self._steps = [self._step(graph.nodes[node]) for node in order]
-        last_use = {
-            self._places[edge.source]: self._places[node] for node in order for edge in graph.nodes[node]
-        }
-        self._done: list[list[int]] = [[] for _ in order]
+        # The state comes first: every other node of a simplified graph has an edge.
+        self._steps = [self._step(graph.nodes[node]) for node in order[1:]]
+        last_use = {self._places[edge.source]: self._places[node] for node in order for edge in graph.nodes[node]}
+        self._finished: list[list[int]] = [[] for _ in order]
         for place, user in last_use.items():
-            self._done[user].append(place)
+            self._finished[user].append(place)
 
     def __call__(self, tangent: Tensor) -> Tensor:
         """Return the image of a tangent [p, *shape], in memory of its own."""
-        values: list[Tensor | None] = [None] * len(self._steps)
+        values = {0: tangent}
         total, owned = tangent, False
-        for place, step in enumerate(self._steps):
-            if not step:
-                values[place] = tangent
-                continue
-            source, chain = step[0]
-            total = chain.apply(values[source])
-            owned = chain.owns_result
-            for source, chain in step[1:]:
+        for place, ((source, chain), *others) in enumerate(self._steps, 1):
+            total, owned = chain.apply(values[source]), chain.owns_result
+            for source, chain in others:
                 if owned:
                     chain.accumulate(values[source], total)
                 else:
-                    total = total + chain.apply(values[source])
-                    owned = True
+                    total, owned = total + chain.apply(values[source]), True
             values[place] = total
-            for finished in self._done[place]:
-                values[finished] = None
+            for finished in self._finished[place]:
+                del values[finished]
         return total if owned else total.clone()
 
     @property

@@ -1,6 +1,7 @@
 """Run a block once and note, operation by operation, how a perturbation of its state would go through it."""
 
-from collections.abc import Callable, Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from ramodel.spectra.operators.linearised.layout import Layout, Unrecognised
+from ramodel.spectra.operators.linearised.layout import Layout, UnrecognisedError
 from ramodel.spectra.operators.linearised.maps.linear_map import LinearMap
 
 __all__ = ["Edge", "Recorder", "Rule", "Value"]
@@ -32,7 +33,7 @@ class Value(NamedTuple):
     layout: Layout
 
 
-class Recorder(TorchDispatchMode):
+class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Sees every ATen operation of a block, whatever module, function or method called it.
 
     The tangent of node 0 is that of the state; the tangent of another node is the sum over its edges. Run it under
@@ -40,8 +41,8 @@ class Recorder(TorchDispatchMode):
     apart by its own decomposition.
     """
 
-    def __init__(self, state: Tensor, layout: Layout, rules: "dict[Any, Rule]", pointwise: Rule) -> None:
-        super().__init__()
+    def __init__(self, state: Tensor, layout: Layout, rules: Mapping[Any, Rule], pointwise: Rule) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
         self.nodes: list[list[Edge]] = [[]]
         self._rules = rules
         self._pointwise = pointwise
@@ -49,8 +50,7 @@ class Recorder(TorchDispatchMode):
         self._stale: dict[int, Tensor] = {}
         self._remember(Value(state, 0, layout))
         factors = [factor for axis in layout for factor in axis]
-        self.problems = _product(factor.size for factor in factors if factor.label)
-        self.tokens = next((factor.size for factor in factors if factor.label == "token"), None)
+        self.problems = math.prod(factor.size for factor in factors if factor.label)
 
     def value(self, tensor: object) -> Value | None:
         """Return what is known of a tensor that depends on the state; None of anything else."""
@@ -60,25 +60,23 @@ class Recorder(TorchDispatchMode):
         """Return what is known of a tensor that must depend on the state."""
         value = self.value(tensor)
         if value is None:
-            raise Unrecognised("it uses the state in a place where only constants have a linear rule")
+            raise UnrecognisedError("it uses the state in a place where only constants have a linear rule")
         return value
 
     def outcome(self, output: Tensor) -> Value:
         """Return what is known of the block's output."""
         if id(output) in self._stale:
-            raise Unrecognised("it returns a tensor that was written to through a view")
+            raise UnrecognisedError("it returns a tensor that was written to through a view")
         value = self.value(output)
         if value is not None:
             return value
         state = next(iter(self._values.values()))
         if output.shape != state.tensor.shape:
-            raise Unrecognised("its output depends on nothing of its state")
+            raise UnrecognisedError("its output depends on nothing of its state")
         return self.dependent(self.record(output, state.layout, []))
 
     def record(self, tensor: Tensor, layout: Layout, summands: Iterable[tuple[Value, Sequence[LinearMap]]]) -> Tensor:
         """Note that `tensor` changes by the sum of the summands' images, and return it."""
-        if tuple(tensor.shape) != tuple(_product(f.size for f in axis) for axis in layout):
-            raise AssertionError(f"layout {layout} is not that of a tensor of shape {tuple(tensor.shape)}.")
         self.nodes.append([Edge(value.node, tuple(maps)) for value, maps in summands])
         self._remember(Value(tensor, len(self.nodes) - 1, layout))
         return tensor
@@ -93,6 +91,11 @@ class Recorder(TorchDispatchMode):
         with self:
             return function(*arguments, **keywords)
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # Torch would import its compiler, which takes seconds, only to keep it away from this class.
+        return False
+
     def __torch_dispatch__(
         self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
@@ -100,7 +103,7 @@ class Recorder(TorchDispatchMode):
         keywords = kwargs or {}
         tensors = [leaf for leaf in tree_leaves((args, keywords)) if isinstance(leaf, Tensor)]
         if any(id(tensor) in self._stale for tensor in tensors):
-            raise Unrecognised("it reads a view of a tensor that was written to in place")
+            raise UnrecognisedError("it reads a view of a tensor that was written to in place")
         if not any(id(tensor) in self._values for tensor in tensors):
             return func(*args, **keywords)
         if func._schema.is_mutable:
@@ -119,14 +122,14 @@ class Recorder(TorchDispatchMode):
             return result
         result = func(*args, **keywords)
         if any(isinstance(leaf, Tensor) and leaf.is_floating_point() for leaf in tree_leaves(result)):
-            raise Unrecognised(f"it calls torch.{func.overloadpacket.__name__}, which has no linear rule here")
+            raise UnrecognisedError(f"it calls torch.{func.overloadpacket.__name__}, which has no linear rule here")
         return result
 
     def _in_place(self, func: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         name = func.overloadpacket.__name__
         target = args[0]
         if not name.endswith("_") or self.value(target) is None:
-            raise Unrecognised(f"it calls torch.{name}, which writes the state into another tensor")
+            raise UnrecognisedError(f"it calls torch.{name}, which writes the state into another tensor")
         packet = getattr(torch.ops.aten, name.removesuffix("_"))
         result = self._recorded(getattr(packet, func._overloadname), args, keywords)
         storage = target.untyped_storage().data_ptr()
@@ -140,10 +143,3 @@ class Recorder(TorchDispatchMode):
     def _remember(self, value: Value) -> None:
         # The tensor is kept alive: while it is, no other has its id.
         self._values[id(value.tensor)] = value
-
-
-def _product(sizes: Iterable[int]) -> int:
-    result = 1
-    for size in sizes:
-        result *= size
-    return result

@@ -38,9 +38,11 @@ class Convolution(LinearMap):
 
     @property
     def flops(self) -> float:
+        """Of one product, for one problem and one probe."""
         return self.geometry.flops
 
     def apply(self, tangent: Tensor) -> Tensor:
+        """Return the image of a tangent [p, *shape]."""
         way = self.geometry
         return _folded(
             tangent,
@@ -50,6 +52,7 @@ class Convolution(LinearMap):
         )
 
     def transpose(self) -> LinearMap:
+        """Return the transposed map."""
         way = self.geometry
         kernel = self.weight.shape[2:]
         reach = [d * (k - 1) for d, k in zip(way.dilation, kernel, strict=True)]
@@ -63,6 +66,7 @@ class Convolution(LinearMap):
         return Convolution(weight, replace(way, padding=padding, image=way.result, result=way.image))
 
     def after(self, first: LinearMap) -> LinearMap | None:
+        """Return `self` after `first` as one cheaper map, or None."""
         if isinstance(first, Scale) and (factor := first.along(self._channel_axis)) is not None:
             inputs = self.weight.shape[1]
             grouped = factor.expand(inputs * self.geometry.groups).reshape(self.geometry.groups, 1, inputs)
@@ -71,6 +75,7 @@ class Convolution(LinearMap):
         return None
 
     def before(self, second: LinearMap) -> LinearMap | None:
+        """Return `self` followed by `second` as one cheaper map, or None."""
         if isinstance(second, Scale) and (factor := second.along(self._channel_axis)) is not None:
             return Convolution(self.weight * self._beside_kernel(factor[:, None]), self.geometry)
         return None
@@ -91,9 +96,11 @@ class _TransposedConvolution(LinearMap):
 
     @property
     def flops(self) -> float:
+        """Of one product, for one problem and one probe."""
         return self.convolution.flops
 
     def apply(self, tangent: Tensor) -> Tensor:
+        """Return the image of a tangent [p, *shape]."""
         way, weight = self.convolution.geometry, self.convolution.weight
         reached = [
             (size - 1) * step - 2 * pad + d * (k - 1) + 1
@@ -110,13 +117,15 @@ class _TransposedConvolution(LinearMap):
         )
 
     def transpose(self) -> LinearMap:
+        """Return the transposed map."""
         return self.convolution
 
 
 def _folded(tangent: Tensor, convolve: Callable[[Tensor], Tensor]) -> Tensor:
     if len(tangent) == 1:
         return convolve(tangent[0])[None]
-    return convolve(tangent.flatten(0, 1)).unflatten(0, tangent.shape[:2])
+    image = convolve(tangent.flatten(0, 1))
+    return image.view(*tangent.shape[:2], *image.shape[1:])
 
 
 def _zeros(like: Sequence[int]) -> list[int]:

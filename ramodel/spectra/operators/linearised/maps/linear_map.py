@@ -68,9 +68,11 @@ class Identity(LinearMap):
     is_view = True
 
     def apply(self, tangent: Tensor) -> Tensor:
+        """Return the image of a tangent [p, *shape]."""
         return tangent
 
     def transpose(self) -> LinearMap:
+        """Return the transposed map."""
         return self
 
 

@@ -22,15 +22,19 @@ class Softmax(LinearMap):
         self.axis = axis
 
     def apply(self, tangent: Tensor) -> Tensor:
+        """Return the image of a tangent [p, *shape]."""
         if len(tangent) == 1:
-            return _aten._softmax_backward_data(tangent[0], self.probabilities, self.axis, tangent.dtype)[None]
+            image: Tensor = _aten._softmax_backward_data(tangent[0], self.probabilities, self.axis, tangent.dtype)
+            return image[None]
         weighted = tangent * self.probabilities
         return weighted.addcmul_(weighted.sum(self.axis, keepdim=True), self.probabilities, value=-1)
 
     def transpose(self) -> LinearMap:
+        """Return the transposed map."""
         return self
 
     def take(self, rows: Rows) -> LinearMap:
+        """Return the map of the kept rows."""
         return Softmax(take(self.probabilities, self.layout, rows), resize(self.layout, rows), self.axis)
 
 
@@ -55,6 +59,7 @@ class Standardise(LinearMap):
         self.axes = axes
 
     def apply(self, tangent: Tensor) -> Tensor:
+        """Return the image of a tangent [p, *shape]."""
         if len(tangent) == 1:
             return self._one(tangent[0])[None]
         return torch.stack([self._one(probe) for probe in tangent])
@@ -69,9 +74,11 @@ class Standardise(LinearMap):
         return image
 
     def transpose(self) -> LinearMap:
+        """Return the transposed map."""
         return self
 
     def take(self, rows: Rows) -> LinearMap:
+        """Return the map of the kept rows."""
         groups = (*self.layout[: -self.axes], *((),) * self.axes)
         return Standardise(
             take(self.value, self.layout, rows),
@@ -90,10 +97,12 @@ class AveragePool(LinearMap):
         self.image = image
 
     def apply(self, tangent: Tensor) -> Tensor:
+        """Return the image of a tangent [p, *shape]."""
         pooled: Tensor = _aten.avg_pool2d(tangent.flatten(0, 1), *self.options)
-        return pooled.unflatten(0, tangent.shape[:2])
+        return pooled.reshape(*tangent.shape[:2], *pooled.shape[1:])
 
     def transpose(self) -> LinearMap:
+        """Return the transposed map."""
         return _SpreadPool(self)
 
 
@@ -104,11 +113,13 @@ class _SpreadPool(LinearMap):
         self.pool = pool
 
     def apply(self, tangent: Tensor) -> Tensor:
+        """Return the image of a tangent [p, *shape]."""
         flat = tangent.flatten(0, 1)
         # The kernel asks for the image that was pooled, of which it reads the shape alone.
         image = flat.new_empty(()).expand(len(flat), *self.pool.image)
         spread: Tensor = _aten.avg_pool2d_backward(flat, image, *self.pool.options)
-        return spread.unflatten(0, tangent.shape[:2])
+        return spread.reshape(*tangent.shape[:2], *spread.shape[1:])
 
     def transpose(self) -> LinearMap:
+        """Return the transposed map."""
         return self.pool

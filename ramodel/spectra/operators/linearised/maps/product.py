@@ -23,22 +23,27 @@ class Linear(LinearMap):
 
     @property
     def flops(self) -> float:
+        """Of one product, for one problem and one probe."""
         return 2.0 * self.rows * self.matrix.numel()
 
     def apply(self, tangent: Tensor) -> Tensor:
+        """Return the image of a tangent [p, *shape]."""
         product = torch.mm(tangent.reshape(-1, self._inputs), self.matrix)
         return product.view(*tangent.shape[:-1], self._outputs)
 
     def accumulate(self, tangent: Tensor, total: Tensor) -> None:
+        """Add the image to `total`."""
         if total.is_contiguous():
             total.view(-1, self._outputs).addmm_(tangent.reshape(-1, self._inputs), self.matrix)
         else:
             super().accumulate(tangent, total)
 
     def transpose(self) -> LinearMap:
+        """Return the transposed map."""
         return Linear(self.matrix.T, self.rows)
 
     def after(self, first: LinearMap) -> LinearMap | None:
+        """Return `self` after `first` as one cheaper map, or None."""
         if isinstance(first, Scale) and (factor := first.along(-1)) is not None:
             return Linear(factor[:, None] * self.matrix, self.rows)
         if isinstance(first, Linear) and first._inputs * self._outputs <= first.matrix.numel() + self.matrix.numel():
@@ -46,6 +51,7 @@ class Linear(LinearMap):
         return None
 
     def before(self, second: LinearMap) -> LinearMap | None:
+        """Return `self` followed by `second` as one cheaper map, or None."""
         if isinstance(second, Scale) and (factor := second.along(-1)) is not None:
             return Linear(self.matrix * factor, self.rows)
         if isinstance(second, Slice) and second.axis == -1:
@@ -63,15 +69,19 @@ class RightProduct(LinearMap):
 
     @property
     def flops(self) -> float:
+        """Of one product, for one problem and one probe."""
         return self._flops
 
     def apply(self, tangent: Tensor) -> Tensor:
+        """Return the image of a tangent [p, *shape]."""
         return torch.matmul(tangent, self.factor)
 
     def transpose(self) -> LinearMap:
+        """Return the transposed map."""
         return RightProduct(self.factor.mT, _swapped(self.layout), self.flops)
 
     def take(self, rows: Rows) -> LinearMap:
+        """Return the map of the kept rows."""
         return RightProduct(take(self.factor, self.layout, rows), resize(self.layout, rows), self.flops)
 
 
@@ -85,15 +95,19 @@ class LeftProduct(LinearMap):
 
     @property
     def flops(self) -> float:
+        """Of one product, for one problem and one probe."""
         return self._flops
 
     def apply(self, tangent: Tensor) -> Tensor:
+        """Return the image of a tangent [p, *shape]."""
         return torch.matmul(self.factor, tangent)
 
     def transpose(self) -> LinearMap:
+        """Return the transposed map."""
         return LeftProduct(self.factor.mT, _swapped(self.layout), self.flops)
 
     def take(self, rows: Rows) -> LinearMap:
+        """Return the map of the kept rows."""
         return LeftProduct(take(self.factor, self.layout, rows), resize(self.layout, rows), self.flops)
 
 
@@ -122,21 +136,28 @@ class OwnColumn(LinearMap):
         return (self.queries * tangent.mT).sum(-1, keepdim=True)
 
     def apply(self, tangent: Tensor) -> Tensor:
+        """Return the image of a tangent [p, *shape]."""
         scores = tangent.new_zeros(*tangent.shape[:-2], tangent.shape[-1], self.tokens)
         self.accumulate(tangent, scores)
         return scores
 
     def accumulate(self, tangent: Tensor, total: Tensor) -> None:
+        """Add the image to `total`."""
         entries = self.entries(tangent)
         total.scatter_add_(-1, self.own.expand(entries.shape), entries)
 
     def transpose(self) -> LinearMap:
+        """Return the transposed map."""
         return OwnEntry(self)
 
     def take(self, rows: Rows) -> LinearMap:
+        """Return the map of the kept rows."""
         own_layout = (*self.layout[:-1], ())
         return OwnColumn(
-            take(self.queries, self.layout, rows), take(self.own, own_layout, rows), resize(self.layout, rows), self.tokens
+            take(self.queries, self.layout, rows),
+            take(self.own, own_layout, rows),
+            resize(self.layout, rows),
+            self.tokens,
         )
 
 
@@ -148,13 +169,16 @@ class OwnEntry(LinearMap):
 
     @property
     def flops(self) -> float:
+        """Of one product, for one problem and one probe."""
         return self.column.flops
 
     def apply(self, tangent: Tensor) -> Tensor:
+        """Return the image of a tangent [p, *shape]."""
         entries = tangent.gather(-1, self.column.own.expand(*tangent.shape[:-1], 1))
         return (self.column.queries * entries).mT
 
     def transpose(self) -> LinearMap:
+        """Return the transposed map."""
         return self.column
 
 

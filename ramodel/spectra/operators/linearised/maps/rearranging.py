@@ -23,15 +23,19 @@ class View(LinearMap):
         self._shape = shape_of(target)
 
     def apply(self, tangent: Tensor) -> Tensor:
+        """Return the image of a tangent [p, *shape]."""
         return tangent.reshape(tangent.shape[0], *self._shape)
 
     def transpose(self) -> LinearMap:
+        """Return the transposed map."""
         return View(self.target, self.source)
 
     def take(self, rows: Rows) -> LinearMap:
+        """Return the map of the kept rows."""
         return View(resize(self.source, rows), resize(self.target, rows))
 
     def after(self, first: LinearMap) -> LinearMap | None:
+        """Return `self` after `first` as one cheaper map, or None."""
         if not isinstance(first, View):
             return None
         return Identity() if shape_of(first.source) == self._shape else View(first.source, self.target)
@@ -48,12 +52,15 @@ class Permute(LinearMap):
         self._with_probes = (0, *(place + 1 for place in order))
 
     def apply(self, tangent: Tensor) -> Tensor:
+        """Return the image of a tangent [p, *shape]."""
         return tangent.permute(self._with_probes)
 
     def transpose(self) -> LinearMap:
+        """Return the transposed map."""
         return Permute(sorted(range(len(self.order)), key=self.order.__getitem__))
 
     def after(self, first: LinearMap) -> LinearMap | None:
+        """Return `self` after `first` as one cheaper map, or None."""
         if not isinstance(first, Permute):
             return None
         order = [first.order[place] for place in self.order]
@@ -79,9 +86,11 @@ class Slice(LinearMap):
         return part if self.step == 1 else part.unfold(self.axis, 1, self.step).squeeze(-1)
 
     def apply(self, tangent: Tensor) -> Tensor:
+        """Return the image of a tangent [p, *shape]."""
         return self.of(tangent)
 
     def transpose(self) -> LinearMap:
+        """Return the transposed map."""
         return Embed(self)
 
 
@@ -92,6 +101,7 @@ class Embed(LinearMap):
         self.part = part
 
     def apply(self, tangent: Tensor) -> Tensor:
+        """Return the image of a tangent [p, *shape]."""
         shape = list(tangent.shape)
         shape[self.part.axis] = self.part.size
         whole = tangent.new_zeros(shape)
@@ -99,9 +109,11 @@ class Embed(LinearMap):
         return whole
 
     def accumulate(self, tangent: Tensor, total: Tensor) -> None:
+        """Add the image to `total`."""
         self.part.of(total).add_(tangent)
 
     def transpose(self) -> LinearMap:
+        """Return the transposed map."""
         return self.part
 
 
@@ -117,13 +129,16 @@ class Expand(LinearMap):
         self._shape = shape_of(target)
 
     def apply(self, tangent: Tensor) -> Tensor:
+        """Return the image of a tangent [p, *shape]."""
         probes, *shape = tangent.shape
         return tangent.reshape(probes, *(1,) * self._missing, *shape).expand(probes, *self._shape)
 
     def transpose(self) -> LinearMap:
+        """Return the transposed map."""
         return Total(self.target, self.source)
 
     def take(self, rows: Rows) -> LinearMap:
+        """Return the map of the kept rows."""
         return Expand(resize(self.source, rows), resize(self.target, rows))
 
 
@@ -140,12 +155,15 @@ class Total(LinearMap):
         self._shape = shape_of(target)
 
     def apply(self, tangent: Tensor) -> Tensor:
+        """Return the image of a tangent [p, *shape]."""
         return torch.sum(tangent, self._axes, keepdim=True).reshape(tangent.shape[0], *self._shape)
 
     def transpose(self) -> LinearMap:
+        """Return the transposed map."""
         return Expand(self.target, self.source)
 
     def take(self, rows: Rows) -> LinearMap:
+        """Return the map of the kept rows."""
         return Total(resize(self.source, rows), resize(self.target, rows))
 
 
@@ -157,9 +175,11 @@ class Roll(LinearMap):
         self.axes = tuple(axes)
 
     def apply(self, tangent: Tensor) -> Tensor:
+        """Return the image of a tangent [p, *shape]."""
         return torch.roll(tangent, self.shifts, self.axes)
 
     def transpose(self) -> LinearMap:
+        """Return the transposed map."""
         return Roll([-shift for shift in self.shifts], self.axes)
 
 
@@ -170,7 +190,9 @@ class Flip(LinearMap):
         self.axes = tuple(axes)
 
     def apply(self, tangent: Tensor) -> Tensor:
+        """Return the image of a tangent [p, *shape]."""
         return torch.flip(tangent, self.axes)
 
     def transpose(self) -> LinearMap:
+        """Return the transposed map."""
         return self

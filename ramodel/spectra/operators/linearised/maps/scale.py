@@ -16,22 +16,28 @@ class Scale(LinearMap):
         self.layout = layout
 
     def apply(self, tangent: Tensor) -> Tensor:
+        """Return the image of a tangent [p, *shape]."""
         return tangent * self.factor
 
     def overwrite(self, tangent: Tensor) -> Tensor:
+        """Return the image, in the memory of the tangent."""
         return tangent.mul_(self.factor)
 
     def accumulate(self, tangent: Tensor, total: Tensor) -> None:
+        """Add the image to `total`."""
         total.addcmul_(tangent, self.factor)
 
     def transpose(self) -> LinearMap:
+        """Return the transposed map."""
         return self
 
     def take(self, rows: Rows) -> LinearMap:
+        """Return the map of the kept rows."""
         factor = take(self.factor, self.layout, rows)
         return self if factor is self.factor else Scale(factor, resize(self.layout, rows))
 
     def after(self, first: LinearMap) -> LinearMap | None:
+        """Return `self` after `first` as one cheaper map, or None."""
         if not isinstance(first, Scale):
             return None
         factor = first.factor * self.factor

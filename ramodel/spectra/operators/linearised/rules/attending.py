@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ramodel.spectra.operators.linearised.layout import Unrecognised
+from ramodel.spectra.operators.linearised.layout import UnrecognisedError
 from ramodel.spectra.operators.linearised.recorder import Recorder, Rule
 
 __all__ = ["ATTENDING"]
@@ -28,7 +28,7 @@ def _attention(
     enable_gqa: bool = False,
 ) -> Tensor:
     if dropout > 0.0:
-        raise Unrecognised("it drops entries of its attention at random")
+        raise UnrecognisedError("it drops entries of its attention at random")
 
     def replacement() -> Tensor:
         keys, values = (_repeated(part, query.shape[-3]) if enable_gqa else part for part in (key, value))

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ramodel.spectra.operators.linearised.layout import Unrecognised, axis_of
+from ramodel.spectra.operators.linearised.layout import UnrecognisedError, axis_of
 from ramodel.spectra.operators.linearised.maps.convolution import Convolution, ConvolutionGeometry
 from ramodel.spectra.operators.linearised.maps.normalising import AveragePool
 from ramodel.spectra.operators.linearised.recorder import Recorder, Rule
@@ -31,18 +31,16 @@ def _convolution(
 ) -> Tensor:
     value = recorder.dependent(image)
     if recorder.value(weight) is not None or image.ndim != weight.ndim:
-        raise Unrecognised("it convolves with the state as weight, or one image without a batch")
+        raise UnrecognisedError("it convolves with the state as weight, or one image without a batch")
     spatial = weight.ndim - 2
     spread = _each(dilation, spatial)
     if isinstance(padding, str):
         reach = [step * (size - 1) for step, size in zip(spread, weight.shape[2:], strict=True)]
         if padding == "same" and any(size % 2 for size in reach):
-            raise Unrecognised("it convolves with a kernel of even size and padding 'same'")
+            raise UnrecognisedError("it convolves with a kernel of even size and padding 'same'")
         padding = [size // 2 if padding == "same" else 0 for size in reach]
     pads = _each(padding, spatial)
-    result = torch.convolution(
-        image, weight, bias, _each(stride, spatial), pads, spread, False, [0] * spatial, groups
-    )
+    result = torch.convolution(image, weight, bias, _each(stride, spatial), pads, spread, False, [0] * spatial, groups)
     refuse_labels(value.layout, range(1, image.ndim), func)
     geometry = ConvolutionGeometry(
         stride=_each(stride, spatial),
@@ -60,11 +58,11 @@ def _convolution(
 def _average_pool(recorder: Recorder, func: Any, image: Tensor, *options: Any) -> Tensor:
     value = recorder.dependent(image)
     if image.ndim != 4:
-        raise Unrecognised("it pools one image without a batch")
+        raise UnrecognisedError("it pools one image without a batch")
     refuse_labels(value.layout, range(1, 4), func)
     result = func(image, *options)
-    kernel, stride, padding, ceil, counted, divisor = (*options, *(None, [], 0, False, True, None)[len(options) :])
-    pool = AveragePool((kernel, stride, padding, ceil, counted, divisor), image.shape[1:])
+    left_out = [[], 0, False, True, None][len(options) - 1 :]
+    pool = AveragePool([*options, *left_out], image.shape[1:])
     layout = (value.layout[0], *(axis_of(size) for size in result.shape[1:]))
     return recorder.record(result, layout, [(value, [pool])])
 

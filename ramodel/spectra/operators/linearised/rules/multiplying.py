@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ramodel.spectra.operators.linearised.layout import Axis, Factor, Layout, Unrecognised, axis_of, is_plain
+from ramodel.spectra.operators.linearised.layout import Axis, Factor, Layout, UnrecognisedError, axis_of, is_plain
 from ramodel.spectra.operators.linearised.maps.linear_map import LinearMap
 from ramodel.spectra.operators.linearised.maps.product import LeftProduct, Linear, OwnColumn, RightProduct
 from ramodel.spectra.operators.linearised.maps.scale import Scale
@@ -22,7 +22,7 @@ _aten = torch.ops.aten
 def _linear(recorder: Recorder, func: Any, inputs: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     value = recorder.dependent(inputs)
     if recorder.value(weight) is not None:
-        raise Unrecognised("it calls torch.nn.functional.linear with a weight that depends on the state")
+        raise UnrecognisedError("it calls torch.nn.functional.linear with a weight that depends on the state")
     if bias is not None and recorder.value(bias) is not None:
         return recorder.replay(lambda: func(inputs, weight) + bias)  # type: ignore[no-any-return]
     refuse_labels(value.layout, [-1], func)
@@ -37,7 +37,7 @@ def _by_weight(recorder: Recorder, result: Tensor, value: Value, matrix: Tensor)
 
 def _matmul(recorder: Recorder, func: Any, left: Tensor, right: Tensor) -> Tensor:
     if left.ndim == 1 or right.ndim == 1:
-        raise Unrecognised("it multiplies a matrix with a vector, which has no linear rule here")
+        raise UnrecognisedError("it multiplies a matrix with a vector, which has no linear rule here")
     result = func(left, right)
     first, second = recorder.value(left), recorder.value(right)
     if second is None and right.ndim == 2 and first is not None and is_plain(first.layout[-1]):
@@ -53,8 +53,7 @@ def _matmul(recorder: Recorder, func: Any, left: Tensor, right: Tensor) -> Tenso
     if first is not None:
         whole = _in_context(second_layout)
         enlarged = expansion(first.layout, (*batch, *first.layout[-2:]))
-        own_flops = flops if recorder.tokens is None else flops
-        summands.append((first, [*enlarged, RightProduct(right, whole, own_flops)]))
+        summands.append((first, [*enlarged, RightProduct(right, whole, flops)]))
     if second is not None:
         enlarged = expansion(second.layout, (*batch, *second.layout[-2:]))
         summands.append((second, [*enlarged, _by_left(recorder, left, first_layout, columns, contracted, flops)]))
@@ -62,14 +61,14 @@ def _matmul(recorder: Recorder, func: Any, left: Tensor, right: Tensor) -> Tenso
 
 
 def _matrix_axes(func: Any, left: Layout, right: Layout) -> tuple[Axis, Axis, Axis]:
-    """Return the axes of the result and, between them, what is summed over; Unrecognised where samples mix."""
+    """Return the axes of the result and, between them, what is summed over; UnrecognisedError where samples mix."""
     rows, first, second, columns = left[-2], left[-1], right[-2], right[-1]
     attended = _is(first, "context") and (_is(second, "token") or is_plain(second))
     if not attended and not (is_plain(first) and is_plain(second)):
-        raise Unrecognised(f"torch.{func.overloadpacket.__name__} sums over its samples or tokens")
+        raise UnrecognisedError(f"torch.{func.overloadpacket.__name__} sums over its samples or tokens")
     if _is(columns, "token"):
         if not _is(rows, "token"):
-            raise Unrecognised(f"torch.{func.overloadpacket.__name__} mixes tokens other than by queries and keys")
+            raise UnrecognisedError(f"torch.{func.overloadpacket.__name__} mixes tokens other than by queries and keys")
         columns = (Factor(columns[0].size, "context"),)
     return rows, first if attended else (), columns
 
@@ -92,7 +91,7 @@ def _batch_axes(first: Value | None, second: Value | None, result: Tensor) -> La
     for place in range(-result.ndim, -2):
         found = {value.layout[place] for value in (first, second) if value and -place <= len(value.layout)} - {()}
         if len(found) > 1:
-            raise Unrecognised("it multiplies matrices whose samples or tokens lie on different axes")
+            raise UnrecognisedError("it multiplies matrices whose samples or tokens lie on different axes")
         axes.append(found.pop() if found else axis_of(result.shape[place]))
     return tuple(axes)
 

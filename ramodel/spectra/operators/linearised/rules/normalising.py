@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ramodel.spectra.operators.linearised.layout import Unrecognised
+from ramodel.spectra.operators.linearised.layout import UnrecognisedError
 from ramodel.spectra.operators.linearised.maps.normalising import Softmax, Standardise
 from ramodel.spectra.operators.linearised.recorder import Recorder, Rule
 from ramodel.spectra.operators.linearised.rules.pointwise import scale_by
@@ -32,7 +32,7 @@ def _batch_norm(
 ) -> Tensor:
     value = recorder.dependent(tensor)
     if training or variance is None:
-        raise Unrecognised("it normalises over the batch")
+        raise UnrecognisedError("it normalises over the batch")
     result = func(tensor, weight, bias, mean, variance, training, momentum, eps, *backend)
     factor = torch.rsqrt(variance + eps)
     factor = factor if weight is None else factor * weight
@@ -88,9 +88,8 @@ def _affine(recorder: Recorder, tensor: Tensor, weight: Tensor | None, bias: Ten
 
 def _softmax(recorder: Recorder, func: Any, tensor: Tensor, axis: int, dtype: torch.dtype | None = None) -> Tensor:
     value = recorder.dependent(tensor)
-    refuse_contracted = axis % tensor.ndim
-    if any(factor.label in ("sample", "token") for factor in value.layout[refuse_contracted]):
-        raise Unrecognised("it takes a softmax over its samples or tokens")
+    if any(factor.label in ("sample", "token") for factor in value.layout[axis]):
+        raise UnrecognisedError("it takes a softmax over its samples or tokens")
     result = func(tensor, axis).to(tensor.dtype)
     last = axis % tensor.ndim - tensor.ndim
     return recorder.record(result, value.layout, [(value, [Softmax(result, value.layout, last)])])

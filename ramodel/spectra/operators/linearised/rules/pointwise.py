@@ -1,12 +1,13 @@
 """Elementwise operations: sums, products with constants, and everything else through its partial derivatives."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
-from ramodel.spectra.operators.linearised.layout import Layout, broadcast, shape_of
+from ramodel.spectra.operators.linearised.layout import Layout, broadcast, constant_layout, shape_of
 from ramodel.spectra.operators.linearised.maps.linear_map import LinearMap
 from ramodel.spectra.operators.linearised.maps.rearranging import Expand
 from ramodel.spectra.operators.linearised.maps.scale import Scale
@@ -26,7 +27,8 @@ def pointwise(recorder: Recorder, func: Any, *args: Any, **keywords: Any) -> Any
     if not result.is_floating_point():
         return result
     leaves, structure = tree_flatten((args, keywords))
-    values = {place: value for place, leaf in enumerate(leaves) if (value := recorder.value(leaf)) is not None}
+    found = [(place, recorder.value(leaf)) for place, leaf in enumerate(leaves)]
+    values = {place: value for place, value in found if value is not None}
     layout = broadcast([value.layout for value in values.values()], result.shape)
     with torch.inference_mode(mode=False), torch.enable_grad():
         for place, leaf in enumerate(leaves):
@@ -38,7 +40,9 @@ def pointwise(recorder: Recorder, func: Any, *args: Any, **keywords: Any) -> Any
         again_args, again_keywords = tree_unflatten(leaves, structure)
         total = func(*again_args, **again_keywords).sum()
         variables = [leaves[place] for place in values]
-        slopes = torch.autograd.grad(total, variables, allow_unused=True) if total.requires_grad else ()
+        slopes: Sequence[Tensor | None] = (
+            torch.autograd.grad(total, variables, allow_unused=True) if total.requires_grad else ()
+        )
     summands = [
         (value, [*expansion(value.layout, layout), Scale(slope, layout)])
         for value, slope in zip(values.values(), slopes, strict=False)
@@ -55,11 +59,7 @@ def expansion(source: Layout, target: Layout) -> list[LinearMap]:
 def scale_by(factor: Tensor | float, value: Value, layout: Layout) -> Scale:
     """Return the product with a constant that is broadcast against `layout`."""
     tensor = value.tensor.new_tensor(factor) if not isinstance(factor, Tensor) else factor.to(value.tensor)
-    # What is constant along leading axes needs none.
-    while tensor.ndim and tensor.shape[0] == 1:
-        tensor = tensor[0]
-    own = tuple(() if tensor.shape[place] == 1 else layout[place] for place in range(-tensor.ndim, 0))
-    return Scale(tensor, own)
+    return Scale(tensor, constant_layout(tensor, layout))
 
 
 def _sum(recorder: Recorder, func: Any, first: Any, second: Any, *, alpha: float = 1) -> Tensor:

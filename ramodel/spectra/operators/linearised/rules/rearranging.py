@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ramodel.spectra.operators.linearised.layout import Axis, Layout, Unrecognised, axis_of, is_plain, regroup
+from ramodel.spectra.operators.linearised.layout import Axis, Layout, UnrecognisedError, axis_of, is_plain, regroup
 from ramodel.spectra.operators.linearised.maps.linear_map import LinearMap
 from ramodel.spectra.operators.linearised.maps.rearranging import Embed, Expand, Flip, Permute, Roll, Slice, Total, View
 from ramodel.spectra.operators.linearised.recorder import Recorder, Rule, Value
@@ -18,9 +18,9 @@ _aten = torch.ops.aten
 
 
 def refuse_labels(layout: Layout, axes: Sequence[int], func: Any) -> None:
-    """Raise Unrecognised where an operation works along samples or tokens."""
+    """Raise UnrecognisedError where an operation works along samples or tokens."""
     if not all(is_plain(layout[axis]) for axis in axes):
-        raise Unrecognised(f"torch.{func.overloadpacket.__name__} works across its samples or tokens")
+        raise UnrecognisedError(f"torch.{func.overloadpacket.__name__} works across its samples or tokens")
 
 
 def _copy(recorder: Recorder, func: Any, tensor: Tensor, *args: Any, **keywords: Any) -> Tensor:
@@ -36,7 +36,7 @@ def _constant(recorder: Recorder, func: Any, *args: Any, **keywords: Any) -> Ten
 
 def _inactive_dropout(recorder: Recorder, func: Any, tensor: Tensor, probability: float, train: bool) -> Tensor:
     if train and probability > 0.0:
-        raise Unrecognised("it drops entries at random")
+        raise UnrecognisedError("it drops entries at random")
     return recorder.alias(tensor.clone(), recorder.dependent(tensor))
 
 
@@ -152,7 +152,7 @@ def _join(recorder: Recorder, func: Any, tensors: Sequence[Tensor], dim: int = 0
     layouts = [_with_axis(value.layout, place, axis_of(result.shape[place])) for value in values if value is not None]
     refuse_labels(next(value for value in values if value is not None).layout, [place], func)
     if len(set(layouts)) > 1:
-        raise Unrecognised("it joins values whose samples or tokens lie on different axes")
+        raise UnrecognisedError("it joins values whose samples or tokens lie on different axes")
     summands, start = [], 0
     for tensor, value in zip(tensors, values, strict=True):
         length = tensor.shape[place]
@@ -174,7 +174,7 @@ def _roll(
 ) -> Tensor:
     value = recorder.dependent(tensor)
     if dims == ():
-        raise Unrecognised("it calls torch.roll on the flattened state, which has no linear rule here")
+        raise UnrecognisedError("it calls torch.roll on the flattened state, which has no linear rule here")
     places = [dim % tensor.ndim - tensor.ndim for dim in _several(dims)]
     refuse_labels(value.layout, places, func)
     return recorder.record(func(tensor, shifts, dims), value.layout, [(value, [Roll(_several(shifts), places)])])
@@ -187,7 +187,9 @@ def _flip(recorder: Recorder, func: Any, tensor: Tensor, dims: Sequence[int]) ->
     return recorder.record(func(tensor, dims), value.layout, [(value, [Flip(places)])])
 
 
-def _total(recorder: Recorder, func: Any, tensor: Tensor, dims: Any = None, keepdim: bool = False, **keywords: Any) -> Tensor:
+def _total(
+    recorder: Recorder, func: Any, tensor: Tensor, dims: Any = None, keepdim: bool = False, **keywords: Any
+) -> Tensor:
     """Record a sum, or a mean, which is a sum and a scale."""
     value = recorder.dependent(tensor)
     result = func(tensor, dims, keepdim, **keywords)
