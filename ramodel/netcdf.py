@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 import xarray as xr
 
-__all__ = ["TreeWriter", "open_tree", "read_tree", "write_tree"]
+__all__ = ["TreeWriter", "open_tree", "read_groups", "read_tree", "write_tree"]
 
 _HIDDEN = {"CLASS", "NAME", "DIMENSION_LIST", "REFERENCE_LIST", "_Netcdf4Dimid", "_Netcdf4Coordinates", "_NCProperties"}
 _BARE_DIMENSION = b"This is a netCDF dimension but not a netCDF variable"
@@ -116,16 +116,24 @@ def read_tree(path: str | os.PathLike[str]) -> xr.DataTree:
     ValueError
         If a dimension has no name, so that it was not written as netCDF.
     """
+    return xr.DataTree.from_dict(read_groups(path))
+
+
+def read_groups(path: str | os.PathLike[str]) -> dict[str, xr.Dataset]:
+    """Read the root ("/") and the first level of groups into memory, by name.
+
+    Unlike in `read_tree`, groups may share names of dimensions with the root and differ in their lengths. Raises as it
+    does.
+    """
     with h5py.File(path, "r") as file:
         groups = {name: _dataset(entry) for name, entry in file.items() if isinstance(entry, h5py.Group)}
-        return xr.DataTree.from_dict({"/": _dataset(file), **groups})
+        return {"/": _dataset(file), **groups}
 
 
 def open_tree(path: str | os.PathLike[str]) -> dict[str, xr.Dataset]:
-    """Open the groups of a netCDF-4 file by name: an array is read when it is used, and only the part of it that is.
+    """Open a file as `read_groups` does, but read an array when it is used, and only the part of it that is.
 
-    The file stays open as long as a dataset of it is in use. Unlike in `read_tree`, groups may share names of
-    dimensions with the root and differ in their lengths.
+    The file stays open as long as a dataset of it is in use.
 
     Raises
     ------

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from ramodel.netcdf import read_tree, write_tree
+from ramodel.netcdf import TreeWriter, open_tree, read_groups, read_tree, write_tree
 
 
 @pytest.fixture
@@ -66,6 +66,43 @@ def test_every_float_survives(values, tmp_path_factory):
 def test_arrays_are_compressed(tmp_path):
     write_tree(tmp_path / "m.nc", xr.Dataset({"x": ("i", np.zeros(100_000))}))
     assert (tmp_path / "m.nc").stat().st_size < 50_000
+
+
+def test_without_compression_the_same_is_read(tree, tmp_path, monkeypatch):
+    monkeypatch.setattr("ramodel.netcdf._PIECE", 8)  # floating-point arrays go row by row
+    with TreeWriter(tmp_path / "m.nc", compress=False) as writer:
+        for name, group in {"/": tree.to_dataset(), **groups(tree)}.items():
+            writer.add(name, group)
+    xr.testing.assert_identical(read_tree(tmp_path / "m.nc"), tree)
+    with h5py.File(tmp_path / "m.nc") as file:
+        assert file["a/s"].compression is None
+
+
+def test_reserved_arrays_are_filled_by_slices(tmp_path):
+    values = np.arange(12.0, dtype=np.float32).reshape(3, 4)
+    blank = xr.Dataset(
+        {"x": (("row", "column"), np.broadcast_to(np.float32(0), (3, 4)), {"unit": "m"})}, {"row": [1, 2, 3]}
+    )
+    with TreeWriter(tmp_path / "m.nc") as writer:
+        writer.add("/", xr.Dataset(attrs={"kind": "test"}))
+        reserved = writer.reserve("net", blank)
+        reserved["x"][:2] = values[:2]
+        reserved["x"][2, 1:] = values[2, 1:]
+        reserved["x"][2, 0] = values[2, 0]
+    expected = blank.copy(data={"x": values})
+    assert read_groups(tmp_path / "m.nc")["net"].identical(expected)
+    found = open_tree(tmp_path / "m.nc")
+    assert found["/"].attrs == {"kind": "test"}
+    assert not found["net"]["x"].variable._in_memory
+    assert found["net"].identical(expected)
+
+
+def test_groups_may_differ_in_what_they_share(tmp_path):
+    short, long = (xr.Dataset({"x": ("i", np.ones(n))}, {"i": np.arange(n)}) for n in (2, 3))
+    write_tree(tmp_path / "m.nc", short, {"long": long})
+    for found in (read_groups(tmp_path / "m.nc"), open_tree(tmp_path / "m.nc")):
+        assert found["/"].identical(short)
+        assert found["long"].identical(long)
 
 
 def test_arbitrary_objects_are_refused(tmp_path):

@@ -1,5 +1,6 @@
 """Gathers a measurement piece by piece, in memory or straight into a file."""
 
+import math
 import os
 import shutil
 from contextlib import ExitStack
@@ -8,7 +9,6 @@ from types import TracebackType
 from typing import Any
 
 import numpy as np
-import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
@@ -157,35 +157,27 @@ class _Part:
 
     def put(self, stage: str, inputs: slice, *, block: int | slice = slice(None), **values: Tensor | ArrayLike) -> None:
         """Store results of some inputs of one stage: see `SpectraCollector.put`."""
-        blocks = np.array([self._layout.blocks.index(name) for name in self._stages[stage].blocks])
-        place: dict[str, Any]
+        known = self._stages[stage]
+        rows = np.array([self._layout.blocks.index(name) for name in known.blocks])[block]
+        described = f"stage {stage!r}" if isinstance(block, slice) else f"block {known.blocks[block]!r}"
         for name, value in values.items():
             array = value.detach().cpu().numpy() if isinstance(value, Tensor) else np.asarray(value)
+            place: dict[str, Any] = {"block": block, "input": inputs}
             if name in self._summary:
-                variable, target = self._summary[name], self._summary[name].values
-                rank = self._layout.rank_of(self._stages[stage])
-                place = {"block": blocks[block], "input": inputs, "rank": slice(0, rank)}
+                variable = self._summary[name].variable
+                target = variable.values
+                place |= {"block": rows, "rank": slice(0, self._layout.rank_of(known))}
             elif name in self._arrays[stage]:
-                variable, target = self._templates[stage][name], self._arrays[stage][name]
-                place = {"block": block, "input": inputs}
+                variable = self._templates[stage][name].variable
+                target = self._arrays[stage][name]
             else:
                 raise ValueError(f"{name!r} is not in the layout of {stage!r}; leave it out or ask for it there.")
             index: Any = tuple(place.get(str(axis), slice(None)) for axis in variable.dims)
-            target[index] = self._checked(name, array, variable, index)
-            self._filled[name][blocks[block], inputs] = True
-
-    def _checked(self, name: str, array: NDArray[Any], variable: xr.DataArray, index: Any) -> NDArray[Any]:
-        shape = variable[index].shape
-        if name == "states":
-            array = array.reshape(shape) if array.size == np.prod(shape) else array
-        if array.shape != shape:
-            raise ValueError(
-                f"{name} has shape {array.shape}; it must have shape {shape}, {variable.dims} cut to size."
-            )
-        if name not in _MAY_BE_NAN and not np.isfinite(array).all():
-            where = variable[index]["block"].values if "block" in variable.dims else "states"
-            raise ValueError(f"{name} of {where} holds a number that is not finite; every entry must be finite.")
-        return array
+            shape = variable.data[index].shape
+            if name == "states" and array.size == math.prod(shape):
+                array = array.reshape(shape)
+            target[index] = _checked(f"{name} of {described}", array, shape, may_be_nan=name in _MAY_BE_NAN)
+            self._filled[name][rows, inputs] = True
 
     def gathered(self, attributes: dict[str, Any]) -> StoredSpectra:
         """Return all there is; raise ValueError where something was never put."""
@@ -198,6 +190,14 @@ class _Part:
             for name, template in self._templates.items()
         }
         return StoredSpectra(self._summary.assign_attrs(attributes), stages)
+
+
+def _checked(name: str, array: NDArray[Any], shape: tuple[int, ...], *, may_be_nan: bool) -> NDArray[Any]:
+    if array.shape != shape:
+        raise ValueError(f"{name} has shape {array.shape}; it must have shape {shape}.")
+    if not may_be_nan and not np.isfinite(array).all():
+        raise ValueError(f"{name} holds a number that is not finite; every entry must be finite.")
+    return array
 
 
 class _UnfinishedError(Exception):

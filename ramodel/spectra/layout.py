@@ -128,23 +128,24 @@ class SpectraLayout:
         """
         sizes = {"rank": max(map(self.rank_of, self.stages)), "index": self.eigenvalues + 1}
         lead = self._lead
-        found = xr.Dataset(coords=self._coordinates(self.blocks, sizes["rank"]), attrs=dict(self.attributes))
-        stage_of = {name: (stage.name, skip) for stage in self.stages for name, skip in _skips(stage)}
-        found = found.assign_coords(
-            stage=("block", [stage_of[name][0] for name in self.blocks]),
-            skip=("block", [stage_of[name][1] for name in self.blocks]),
-        )
+        of_block = {name: (stage.name, skip) for stage in self.stages for name, skip in _skips(stage)}
+        coordinates = self._coordinates(self.blocks, sizes["rank"]) | {
+            "stage": ("block", [of_block[name][0] for name in self.blocks]),
+            "skip": ("block", [of_block[name][1] for name in self.blocks]),
+        }
         wanted = _ALWAYS | {name: one for group in self.statistics for name, one in _STATISTICS[group].items()}
+        variables = {}
         for name, (axes, kind, meaning) in wanted.items():
             shape = (len(self.blocks), *lead.values(), *(sizes[axis] for axis in axes))
-            found[name] = _blank(("block", *lead, *axes), shape, kind, meaning)
-        return found
+            variables[name] = _blank(("block", *lead, *axes), shape, kind, meaning)
+        return xr.Dataset(variables, coordinates, dict(self.attributes))
 
     def vectors_of(self, stage: StageLayout) -> xr.Dataset:
         """Return vectors, states and whatever else has a size of its own in `stage`, without memory as `summary`."""
         blocks, rank, size = len(stage.blocks), self.rank_of(stage), self.vector_size(stage)
         lead = self._lead
-        found = xr.Dataset(coords=self._coordinates(stage.blocks, rank), attrs={"state_shape": np.array(stage.shape)})
+        coordinates = self._coordinates(stage.blocks, rank)
+        found = {}
 
         def add(name: str, axes: tuple[str, ...], shape: tuple[int, ...], meaning: str) -> None:
             found[name] = _blank(axes, shape, self.dtype, meaning)
@@ -160,12 +161,12 @@ class SpectraLayout:
             axes = ("block", *lead, "row", "column")
             add("jacobian", axes, (blocks, *lead.values(), size, size), "J, the Residual Jacobian")
         if self.alignment:
-            found = found.assign_coords(other_block=list(stage.blocks), other_rank=np.arange(1, rank + 1))
+            coordinates |= {"other_block": list(stage.blocks), "other_rank": np.arange(1, rank + 1)}
             axes = ("block", "other_block", *lead, "rank", "other_rank")
             shape = (blocks, blocks, *lead.values(), rank, rank)
             add("alignment_left_right", axes, shape, "u_k^T J v_m, vectors of block, J of other_block")
             add("alignment_right_left", axes, shape, "v_k^T J u_m, vectors of block, J of other_block")
-        return found
+        return xr.Dataset(found, coordinates, {"state_shape": np.array(stage.shape)})
 
     @property
     def _lead(self) -> dict[str, int]:

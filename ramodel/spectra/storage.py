@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
-from ramodel.netcdf import TreeWriter, open_tree
+from ramodel.netcdf import TreeWriter, open_tree, read_groups
 
 __all__ = ["StoredSpectra", "read_spectra", "stage_group", "write_stages", "write_summaries"]
 
@@ -54,7 +54,7 @@ def read_spectra(path: Path) -> tuple[StoredSpectra, StoredSpectra | None]:
         If the file is damaged, is not one of Spectra, or has another version of the format.
     """
     try:
-        groups = open_tree(path)
+        groups = read_groups(path) if path.stat().st_size <= _EAGER else open_tree(path)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise ValueError(f"{path} cannot be read: it is damaged or not netCDF-4 ({error}). Measure again.") from error
     mark = groups.pop("/").attrs
@@ -65,15 +65,11 @@ def read_spectra(path: Path) -> tuple[StoredSpectra, StoredSpectra | None]:
             f"{path} has version {mark.get('format_version')} of the format; this ramodel reads version {_VERSION}. "
             "Measure again, or install the ramodel that wrote it."
         )
-    large = sum(group.nbytes for group in groups.values()) > _EAGER
     for name, group in groups.items():
         if "state_shape" in group.attrs:
             group.attrs["state_shape"] = np.atleast_1d(group.attrs["state_shape"])  # netCDF has no lists of one number
-        if not large or name in (_SUMMARY, _MEANS):
+        if name in (_SUMMARY, _MEANS):
             group.load()
-    if not large:
-        for group in groups.values():
-            group.close()
     means = _gathered(groups, groups[_MEANS], of_means=True) if _MEANS in groups else None
     return _gathered(groups, groups[_SUMMARY], of_means=False), means
 
