@@ -3,15 +3,16 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
 from ramodel.nets import NetworkConfig, ResidualNetwork
 from ramodel.spectra import class_mean_jacobians, jacobian, residual_jacobians, states
 from ramodel.spectra.class_means import class_means
+from ramodel.spectra.network import inspect, record
 from tests.reference import spectra as reference
-from tests.spectra.networks import CONVENTIONS, Network, inputs
+from tests.spectra.networks import CONVENTIONS, ImageNetwork, Network, TokenNetwork, images, inputs, tokens
 from tests.tolerances import DENSE_FLOAT64
 
 ACTIVATIONS = [
@@ -54,6 +55,7 @@ def test_relu_blocks_have_masked_products():
         assert torch.allclose(residual_jacobians(network, inputs())[layer], expected, atol=DENSE_FLOAT64)
 
 
+@settings(max_examples=20)
 @given(st.permutations(range(6)), st.integers(1, 6))
 def test_inputs_do_not_see_each_other(order, samples):
     network = Network(activation=nn.GELU())
@@ -115,3 +117,26 @@ def test_a_jacobian_that_is_not_finite_names_its_block():
     network.blocks[2].branch = Root()
     with pytest.raises(ValueError, match=r"block 'blocks\.2' has a Jacobian that is not finite"):
         residual_jacobians(network, inputs())
+
+
+@pytest.mark.parametrize(("build", "batch"), [(ImageNetwork, images), (TokenNetwork, tokens)])
+def test_states_of_any_shape_are_flattened(build, batch):
+    network = build()
+    blocks = getattr(network, "layer1", None)
+    measured = residual_jacobians(network, batch(), blocks=blocks)
+    calls = record(network, batch(), inspect(network, batch(), blocks=blocks))
+    path = states(network, batch(), blocks=blocks)
+    shape, sample = path.shape[2:], torch.tensor([1])
+    for layer, call in enumerate(calls):
+
+        def block(flat, call=call):
+            return call(flat.reshape(1, *shape), sample).flatten()
+
+        identity = (path[layer + 1, 1] > 0).double() if call.skip == "masked" else torch.ones(shape)
+        expected = reference.jacobian(block, path[layer, 1].flatten()) - torch.diag(identity.flatten())
+        assert torch.allclose(measured[layer, 1], expected, rtol=DENSE_FLOAT64, atol=DENSE_FLOAT64)
+
+
+def test_class_means_of_masked_samples_are_refused():
+    with pytest.raises(ValueError, match=r"'layers\.0' is called with more than its state for each sample"):
+        class_mean_jacobians(TokenNetwork(), tokens(), [0, 0, 1, 1])

@@ -2,16 +2,16 @@
 
 import copy
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from ramodel.nets import NetworkConfig, ResidualNetwork
 from ramodel.spectra import measure, residual_jacobians, states, work_and_energy
-from ramodel.spectra.trajectory import follow
+from ramodel.spectra.network import inspect, record
+from ramodel.spectra.trajectory import stacked_states, stacked_steps
 from tests.reference import spectra as reference
-from tests.spectra.networks import CONVENTIONS, Branch, Network, inputs
+from tests.spectra.networks import CONVENTIONS, ImageNetwork, Network, images, inputs
 from tests.tolerances import DENSE_FLOAT64
 
 
@@ -22,27 +22,6 @@ def test_states_equal_the_reference(convention):
         expected = [torch.stack(reference.walk(*network.parts, x)[0]) for x in inputs()]
     measured = states(network, inputs())
     assert torch.allclose(measured, torch.stack(expected, dim=1), rtol=DENSE_FLOAT64, atol=DENSE_FLOAT64)
-
-
-@pytest.mark.parametrize("convention", CONVENTIONS)
-def test_auto_tells_the_conventions_apart(convention):
-    assert follow(Network(convention), inputs(), blocks=None, skip="auto").skip == convention
-
-
-def test_auto_reads_the_attribute_of_the_model_where_blocks_have_none():
-    network = nn.Sequential(nn.Linear(5, 5), nn.Tanh(), nn.Linear(5, 5))
-    with pytest.raises(ValueError, match=r"skip is 'auto', and blocks '0' \.\. '2' do not tell .* Say skip='inside'"):
-        states(network, inputs(), blocks=["0", "1", "2"])
-    network.skip = False
-    assert follow(network, inputs(), blocks=["0", "1", "2"], skip="auto").skip == "none"
-
-
-@pytest.mark.parametrize(
-    ("convention", "wrong"), [("inside", "branch"), ("none", "branch"), ("branch", "inside"), ("branch", "none")]
-)
-def test_a_convention_that_does_not_fit_is_refused(convention, wrong):
-    with pytest.raises(ValueError, match=rf"skip is '{wrong}', but the states .* fit skip='"):
-        states(Network(convention), inputs(), skip=wrong)
 
 
 def test_blocks_as_names_modules_and_parts_of_the_chain():
@@ -60,21 +39,6 @@ def test_networks_of_ramodel_even_where_forward_is_one_product(kind, skip):
     network = ResidualNetwork(NetworkConfig(kind=kind, inputs=5, classes=3, width=4, depth=3, skip=skip))
     measured = states(network, inputs())
     assert torch.allclose(measured, network.states(inputs()), rtol=DENSE_FLOAT64, atol=DENSE_FLOAT64)
-    assert follow(network, inputs(), blocks=None, skip="auto").skip == ("inside" if skip else "none")
-
-
-def test_a_forward_without_blocks_must_agree_with_their_walk():
-    class Shortcut(Network):
-        def forward(self, batch):
-            return self.head(self.embedding(batch))
-
-    with pytest.raises(ValueError, match=r"calls none of its blocks, and .* another output"):
-        states(Shortcut(), inputs())
-    bare = nn.Module()
-    bare.blocks = nn.ModuleList([nn.Linear(5, 5)])
-    bare.forward = lambda batch: batch
-    with pytest.raises(ValueError, match=r"calls none of the blocks, and it has no embedding, blocks and head"):
-        states(bare, inputs())
 
 
 def test_float64_whatever_the_network_and_the_inputs():
@@ -108,7 +72,7 @@ MEASUREMENTS = [
 
 @pytest.mark.parametrize("measurement", MEASUREMENTS)
 def test_inputs_of_another_shape_are_named(measurement):
-    with pytest.raises(ValueError, match=r"^inputs has shape \(3, 9\); the network refuses it"):
+    with pytest.raises(ValueError, match=r"^inputs has samples of shape \(9,\); the network refuses them"):
         measurement(Network(), torch.ones(3, 9))
 
 
@@ -186,90 +150,22 @@ def test_the_block_where_overflow_begins_is_named():
         states(network, 1e3 * inputs())
 
 
-class _Noise(nn.Module):
-    def forward(self, hidden):
-        return torch.randn_like(hidden)
+def test_states_of_any_shape_and_one_stage_at_a_time():
+    network = ImageNetwork().double()
+    lines = r"in 2 stages.*\n  blocks=\['layer1\.0', 'layer1\.1'\]  # .* \(3, 6, 6\)\n  blocks="
+    with pytest.raises(ValueError, match=lines):
+        states(network, images())
+    measured = states(network, images(), blocks=network.layer1)
+    expected = [network.stem(images())]
+    for block in network.layer1:
+        expected.append(block(expected[-1].clone()))
+    assert torch.allclose(measured, torch.stack(expected), rtol=DENSE_FLOAT64, atol=DENSE_FLOAT64)
 
 
-class _Mixing(nn.Module):
-    def forward(self, hidden):
-        return hidden - hidden.mean(dim=0)
-
-
-class _Pair(nn.Module):
-    def forward(self, hidden):
-        return hidden, hidden
-
-
-class _InPlace(nn.Module):
-    def forward(self, hidden):
-        return hidden.mul_(2.0)
-
-
-@pytest.mark.parametrize(
-    ("modules", "error", "rule"),
-    [
-        ([nn.Tanh(), _Noise()], ValueError, r"block '1' gives another output for the same sample alone"),
-        ([nn.Tanh(), _Mixing()], ValueError, r"block '1' gives another output for the same sample alone"),
-        ([nn.Tanh(), _Pair()], TypeError, r"block '1' returns a tuple"),
-        ([nn.Tanh(), _InPlace()], ValueError, r"block '1' changes its input in place; build it with inplace=False"),
-        ([nn.Linear(5, 5), nn.Linear(5, 2)], ValueError, r"block '1' maps \(6, 5\) to \(6, 2\).* Measure each stage"),
-    ],
-)
-def test_blocks_without_a_jacobian_of_their_own_are_refused(modules, error, rule):
-    network = nn.Sequential(*modules)
-    with pytest.raises(error, match=rule):
-        states(network, inputs(), blocks=["0", "1"], skip="none")
-    assert not any(module._forward_hooks or module._forward_pre_hooks for module in network.modules())
-
-
-def test_blocks_that_cannot_be_found_are_refused():
-    network = Network()
-    for blocks, error, rule in [
-        (["blocks.9"], ValueError, r"blocks has 'blocks\.9'; Network has no module of that name"),
-        ([nn.Tanh()], ValueError, r"blocks has a Tanh that is not part of Network"),
-        ([3], TypeError, r"blocks has an entry of type int"),
-        ("blocks", TypeError, r"blocks is 'blocks'; it must be a list"),
-        (network.blocks[0], TypeError, r"blocks is Block\("),
-        ([], ValueError, r"blocks is empty"),
-        (["blocks.0", network.blocks[0]], ValueError, r"blocks lists a module twice"),
-        (["blocks.0", "blocks.2"], ValueError, r"blocks 'blocks\.0' \.\. 'blocks\.2' do not follow one another"),
-        (["blocks.0", "blocks"], ValueError, r"block 'blocks' was not called"),
-    ]:
-        with pytest.raises(error, match=rule):
-            states(network, inputs(), blocks=blocks)
-    wrapped = nn.Module()
-    wrapped.layers = nn.ModuleList([nn.Sequential(nn.Tanh())])
-    with pytest.raises(ValueError, match=r"named 'blocks'; it has 'layers'\. Pass .* such as blocks=model\.layers\.$"):
-        states(wrapped, inputs())
-    with pytest.raises(TypeError, match=r"^model is of type list; it must be a torch\.nn\.Module"):
-        states([nn.Tanh()], inputs())
-    with pytest.raises(ValueError, match=r"^skip is 'outside'; it must be one of"):
-        states(network, inputs(), skip="outside")
-
-
-def test_shared_blocks_are_refused():
-    class Shared(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.blocks = nn.ModuleList([Branch(5, nn.Tanh())])
-
-        def forward(self, hidden):
-            return self.blocks[0](self.blocks[0](hidden))
-
-    with pytest.raises(ValueError, match=r"block 'blocks\.0' is called twice"):
-        states(Shared(), inputs())
-
-
-@pytest.mark.parametrize(
-    ("batch", "error", "rule"),
-    [
-        (np.ones(5), ValueError, r"must be a batch \[N, \.\.\.\]"),
-        (torch.ones(0, 5), ValueError, r"must be a batch \[N, \.\.\.\]"),
-        (torch.ones(2, 5) * 1j, TypeError, "real numbers"),
-        ([["a"]], TypeError, "real numbers"),
-    ],
-)
-def test_bad_inputs_are_refused(batch, error, rule):
-    with pytest.raises(error, match=f"^inputs has .*{rule}"):
-        states(Network(), batch)
+def test_states_after_each_convention():
+    for convention in CONVENTIONS:
+        network = Network(convention).double()
+        calls = record(network, inputs(), inspect(network, inputs()))
+        path, steps = stacked_states(calls), stacked_steps(calls)
+        last = path[:-1] if convention != "none" else torch.zeros_like(path[:-1])
+        assert torch.allclose(last + steps, path[1:], rtol=DENSE_FLOAT64, atol=DENSE_FLOAT64)

@@ -6,9 +6,9 @@ import torch
 from torch import nn
 
 from ramodel.nets import NetworkConfig, ResidualNetwork
-from ramodel.spectra import work_and_energy
+from ramodel.spectra import state_gradients, states, work_and_energy
 from tests.reference import spectra as reference
-from tests.spectra.networks import CONVENTIONS, Network, inputs
+from tests.spectra.networks import CONVENTIONS, ImageNetwork, Network, TokenNetwork, images, inputs, tokens
 from tests.tolerances import DENSE_FLOAT64, FINITE_DIFFERENCE, STATIONARY
 
 LABELS = [2, 0, 1, 2, 0, 1]
@@ -101,3 +101,40 @@ def test_bad_targets_are_refused(targets, loss, error, rule):
 def test_logistic_targets_are_signs():
     with pytest.raises(ValueError, match=r"^loss 'logistic' needs one logit and targets -1 or \+1 \[6\]"):
         work_and_energy(Network(classes=1), inputs(), [0, 1, 0, 1, 0, 1], "logistic")
+
+
+def test_gradients_of_states_of_any_shape_and_of_named_logits():
+    class Named(ImageNetwork):
+        def forward(self, batch):
+            return {"loss": None, "logits": super().forward(batch)}
+
+    network = ImageNetwork().double()
+    measured = state_gradients(network, images(), [0, 2, 1], "cross-entropy", blocks=network.layer1)
+    named = Named()
+    again = state_gradients(named, images(), [0, 2, 1], "cross-entropy", blocks=named.layer1)
+    assert torch.equal(again, measured)
+
+    def loss(state, layer):
+        for block in network.layer1[layer:]:
+            state = block(state.clone())
+        logits = network.head(network.layer2(state).mean((2, 3)))
+        return nn.functional.cross_entropy(logits, torch.tensor([0, 2, 1]))
+
+    path = states(network, images(), blocks=network.layer1)
+    for layer, state in enumerate(path):
+        point = state.clone().requires_grad_()
+        (expected,) = torch.autograd.grad(loss(point, layer), point)
+        assert torch.allclose(measured[layer], expected, rtol=DENSE_FLOAT64, atol=1e-15)
+
+
+def test_outputs_that_are_no_logits_are_refused():
+    class Pair(Network):
+        def forward(self, batch):
+            return super().forward(batch), None
+
+    with pytest.raises(TypeError, match=r"the forward of Pair returns a tuple; it must be logits"):
+        work_and_energy(Pair(), inputs(), LABELS, "squared")
+    tokenwise = TokenNetwork()
+    tokenwise.head = nn.Sequential(tokenwise.head, nn.Unflatten(1, (3, 1)))
+    with pytest.raises(ValueError, match=r"the logits have shape \(4, 3, 1\)"):
+        work_and_energy(tokenwise, tokens(), [0, 1, 2, 0], "squared")

@@ -259,5 +259,6 @@ def _none_found(model: nn.Module, visits: Mapping[str, Visit]) -> str:
     if not outer:
         return f"{start}. Pass the blocks, as modules or names."
     return (
-        f"{start}; it has {', '.join(map(repr, outer))}. Pass the blocks, as modules or names: blocks=['{outer[0]}.0']."
+        f"{start}; it has {', '.join(map(repr, outer))}. Pass the blocks, as modules or names, such as "
+        f"blocks=['{outer[0]}.0']."
     )

@@ -11,7 +11,7 @@ from torch import nn
 from ramodel.spectra.network import BlockCall, inspect, record
 from ramodel.spectra.network.call import first_tensor
 from tests.spectra.networks import ImageNetwork, Network, TokenNetwork, images, inputs, tokens
-from tests.tolerances import DENSE_FLOAT64
+from tests.tolerances import DENSE_FLOAT64, FINITE_DIFFERENCE
 
 MODELS = {
     "vectors": (Network(activation=nn.GELU()), inputs()),
@@ -50,7 +50,7 @@ def test_replays_are_differentiable_twice(kind):
     (pushed,) = torch.autograd.grad(pulled, cotangent, torch.ones_like(pulled))
     step = 1e-6 * torch.ones_like(state)
     central = (call(call.state + step) - call(call.state - step)) / 2e-6
-    assert torch.allclose(pushed, central, atol=1e-7)
+    assert torch.allclose(pushed, central, atol=FINITE_DIFFERENCE)
 
 
 def test_the_mask_of_each_sample_is_replayed_with_it():
