@@ -52,7 +52,7 @@ def real_array(name: str, value: Array, *, axes: str, infinite: bool = False) ->
         raise ValueError(f"{name} has shape {tuple(array.shape)}; its axes must be [{', '.join(wanted)}].")
     if 0 in array.shape:
         raise ValueError(f"{name} is empty (shape {tuple(array.shape)}); no axis may have length 0.")
-    array = xp.astype(array, xp.float64)
+    array = xp.astype(array, xp.float64, copy=False)  # no metric writes to its arguments
     allowed = ~xp.isnan(array) if infinite else xp.isfinite(array)
     if not bool(xp.all(allowed)):
         spot = ", ".join(str(int(axis[0])) for axis in xp.nonzero(~allowed))

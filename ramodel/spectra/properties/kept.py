@@ -26,7 +26,7 @@ def kept(stage: Spectra, name: str) -> xr.DataArray | None:
 def ordered(array: xr.DataArray) -> NDArray[np.float64]:
     """Return the numbers in float64, blocks, inputs and tokens in front."""
     front = [axis for axis in _FIRST if axis in array.dims]
-    return array.transpose(*front, ...).values.astype(np.float64)
+    return array.transpose(*front, ...).values.astype(np.float64, copy=False)
 
 
 def parts(stage: Spectra) -> Iterator[Spectra]:

@@ -180,30 +180,36 @@ def _notes(spectra: Spectra, classes: int | None, labels: _Labels | None) -> tup
     notes = []
     missed = int((~spectra.converged).sum()) if "converged" in spectra.dataset else 0
     if missed:
-        notes.append(f"{missed} of {spectra.converged.size} triplets did not converge: raise max_passes.")
+        notes.append(f"{missed} of {spectra.converged.size} triplets did not converge: see spectra.residual.")
+    available = spectra.singular_values.sizes["rank"]
     if classes is None:
         notes.append("Without classes or labels: no energy outside the top C, no gap after it.")
-    elif classes >= spectra.singular_values.sizes["rank"]:
+    elif classes >= available:
         notes.append(
-            f"{spectra.singular_values.sizes['rank']} triplets were kept for {classes} classes: "
-            f"measure with rank={classes + 2} to see what lies beyond."
+            f"{available} triplets were kept for {classes} classes: measure with rank={classes + 2} to see beyond."
         )
-    for name, stage in spectra.stages.items():
-        prefix = f"{name}: " if len(spectra.stages) > 1 else ""
-        if tail_energies(stage) is None:
-            notes.append(
-                f"{prefix}the energy beyond the triplets is not known (statistics=('frobenius',) estimates it): "
-                "stable rank and energy outside are those of the triplets."
-            )
-        if kept(stage, "left") is None:
-            notes.append(f"{prefix}vectors were not kept: no RA2.")
-        elif kept(stage, "jacobian") is None and kept(stage, "alignment_left_right") is None:
-            notes.append(
-                f"{prefix}RA2 between blocks is that of the rank-K part of each Jacobian; "
-                "alignment=True measures all of it."
-            )
-        if kept(stage, "states") is None:
-            notes.append(f"{prefix}blocks do not follow one another: no RA1.")
+    by_stage = {name: _notes_of_stage(stage) for name, stage in spectra.stages.items()}
+    for note in dict.fromkeys(note for found in by_stage.values() for note in found):
+        where = [name for name, found in by_stage.items() if note in found]
+        notes.append(note if len(where) == len(by_stage) else f"{', '.join(where)}: {note}")
     if labels is None:
         notes.append("Without labels: no Neural Collapse.")
     return tuple(notes)
+
+
+def _notes_of_stage(stage: Spectra) -> list[str]:
+    notes = []
+    if tail_energies(stage) is None:
+        notes.append(
+            "The energy beyond the triplets is not known (statistics=('frobenius',) estimates it): "
+            "stable rank and energy outside the top C are at least those shown."
+        )
+    if kept(stage, "left") is None:
+        notes.append("Vectors were not kept: no RA2.")
+    elif kept(stage, "jacobian") is None and kept(stage, "alignment_left_right") is None:
+        notes.append(
+            "RA2 between blocks is that of the rank-K part of each Jacobian; alignment=True measures all of it."
+        )
+    if kept(stage, "states") is None:
+        notes.append("Blocks do not follow one another: no RA1.")
+    return notes

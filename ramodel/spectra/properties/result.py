@@ -168,7 +168,7 @@ def _selections(variable: xr.DataArray) -> Iterator[tuple[str, NDArray[np.float6
         yield "same block", grid[rows == columns].reshape(-1)
         if depth > 1:
             yield "left with right of next block", grid[columns == rows + 1].reshape(-1)
-    elif depth > 1:
+    elif depth > 2:  # of two blocks the only pair
         yield "adjacent blocks", grid[np.abs(rows - columns) == 1].reshape(-1)
     if depth > 1:
         yield "all pairs of blocks", grid[rows != columns].reshape(-1)
