@@ -1,18 +1,19 @@
-"""`ramodel figures`: pictures of a run."""
+"""`ramodel figures`: pictures of a run, of a measured network, of the theory."""
 
 from pathlib import Path
 from typing import Annotated, ClassVar
 
 import tyro
 
-from ramodel.cli.command import Command, Switch
+from ramodel.cli.command import Command, Maybe, Switch
+from ramodel.cli.errors import UsageError
 from ramodel.cli.output import say, say_json, warn
 
 __all__ = ["Figures"]
 
 
 class Figures(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Draw figures, each as PNG and SVG: figures of a run, and illustrations of the theory.
+    """Draw figures, each as PNG and SVG: of a run, of one measured network, and illustrations of the theory.
 
     Theory is drawn as a line, measurements and simulations as points, the control in grey. Illustrations compute what
     they show and need no run; their numbers are kept in --out/data and drawn again from there. Figures of a run are
@@ -23,6 +24,9 @@ class Figures(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     Illustrations: s06_threshold, s07_layers, s08_orbit, s09_norm_ratio, s10_phase, s10_configurations, s12_time_course,
     s13_stochastic_depth, s15_path.
+
+    Of a file that `ramodel measure` wrote (--spectra): spectra_trajectories, spectra_alignment, spectra_layers,
+    spectra_scaling; all four and nothing else where no names are given, beside a control with --untrained.
 
     Prints the paths of the files.
     """
@@ -39,6 +43,12 @@ class Figures(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
     source: Annotated[Path | None, tyro.conf.arg(name="from", help_behavior_hint="")] = None
     """Folder of a run, or its netCDF file; by default --out, see above."""
 
+    spectra: Maybe[Path] = None
+    """File of one measured network, written by `ramodel measure`."""
+
+    untrained: Maybe[Path] = None
+    """File of its control, such as the one that `ramodel measure --untrained` wrote."""
+
     out: Path
     """Folder for the pictures; made where it is missing."""
 
@@ -51,13 +61,25 @@ class Figures(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def run(self) -> int:
         """Draw and print where the files are."""
         from ramodel.checks import one_of, writable_folder
-        from ramodel.report import FIGURES, ILLUSTRATIONS, draw, illustrate, load_measurements
+        from ramodel.report import FIGURES, ILLUSTRATIONS, PORTRAITS, draw, illustrate, load_measurements, portray
+        from ramodel.spectra import Spectra
 
-        names = [one_of("figure", name, [*FIGURES, *ILLUSTRATIONS]) for name in self.names]
-        measured = [name for name in names or FIGURES if name in FIGURES]
-        computed = [name for name in names or ILLUSTRATIONS if name in ILLUSTRATIONS]
+        names = [one_of("figure", name, [*FIGURES, *ILLUSTRATIONS, *PORTRAITS]) for name in self.names]
+        if not names:
+            names = [*FIGURES, *ILLUSTRATIONS] if self.spectra is None else list(PORTRAITS)
+        measured, computed, portraits = (
+            [name for name in names if name in registry] for registry in (FIGURES, ILLUSTRATIONS, PORTRAITS)
+        )
+        if portraits and self.spectra is None:
+            raise UsageError(
+                f"ramodel figures: {portraits[0]} shows a measured network; give the file: --spectra spectra.nc."
+            )
+        if self.untrained is not None and self.spectra is None:
+            raise UsageError("ramodel figures: --untrained is the control of --spectra; give both.")
+        network, control = (None if path is None else Spectra.load(path) for path in (self.spectra, self.untrained))
         folder = writable_folder("out", self.out)
-        paths = draw(measured, load_measurements(self._measurements(folder)), folder, jobs=None) if measured else []
+        paths = portray(network, folder, untrained=control, names=portraits) if network and portraits else []
+        paths += draw(measured, load_measurements(self._measurements(folder)), folder, jobs=None) if measured else []
         paths += illustrate(computed, folder, quick=self.quick) if computed else []
         if self.json:
             say_json([str(path) for path in paths])

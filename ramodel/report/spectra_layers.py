@@ -1,11 +1,14 @@
 """RA3 and RA4 of a measured network: the top singular values of every block, and their inverse against the layer."""
 
+from collections.abc import Sequence
+
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from matplotlib.typing import ColorType
 
 from ramodel.metrics import resampled_inverse_line
 from ramodel.report.block_axis import BlockAxis, block_panel
@@ -65,7 +68,7 @@ def draw_inverse_values(spectra: Spectra, control: Spectra | None) -> Figure:
     return figure
 
 
-def _rungs(axes: Axes, values: Floats, positions: Floats, colours: list[object]) -> None:
+def _rungs(axes: Axes, values: Floats, positions: Floats, colours: Sequence[ColorType]) -> None:
     floor = _FLOOR * values.max()
     for rank, colour in enumerate(colours):
         heights = values[:, rank]

@@ -31,12 +31,12 @@ def draw_paths(spectra: Spectra, control: Spectra | None) -> Figure:
             colour = OKABE_ITO["blue"] if one is spectra else CONTROL_COLOUR
             _plane(panels[row, column], one.stages[name], colour)
         panels[0, column].set_title(name)
-        for one, colour, marker, label in (
+        for drawn, colour, marker, label in (
             (control, CONTROL_COLOUR, "x", "untrained"),
             (spectra, OKABE_ITO["blue"], "o", "trained" if control is not None else "measured"),
         ):
-            if one is not None:
-                _steps(panels[-1, column], one.stages[name], colour, marker, label)
+            if drawn is not None:
+                _steps(panels[-1, column], drawn.stages[name], colour, marker, label)
         panels[-1, column].axhline(1.0, color=THEORY_COLOUR, linewidth=0.6, linestyle=":", label="RA1: equal steps")
         panels[-1, column].set_xlabel("step $l$")
         panels[-1, column].xaxis.set_major_locator(MaxNLocator("auto", integer=True))

@@ -82,7 +82,7 @@ def measure(
         float64 or float32, whatever that of the network; float32 takes half the time and memory, and gives values to
         about 1e-6.
     batch_size
-        Inputs at once; "auto" takes as many as a third of the free memory holds. Where memory runs out nevertheless the
+        Inputs at once; "auto" takes as many as half of the free memory holds. Where memory runs out nevertheless the
         batch is halved.
     seed
         Of the starting vectors and random probes.

@@ -9,7 +9,8 @@ from ramodel import experiments, report
 from ramodel.checks import writable_folder
 from ramodel.comparison import Comparison
 from ramodel.netcdf import write_tree
-from ramodel.report import FIGURES, ILLUSTRATIONS
+from ramodel.report import FIGURES, ILLUSTRATIONS, PORTRAITS
+from tests.report.measured import spectra
 from tests.report.synthetic import measurements
 
 ROWS = (
@@ -169,6 +170,15 @@ def test_every_figure_is_named_in_the_help(ramodel):
     text = " ".join(ramodel("figures", "--help").out.split())
     assert f"Of a run: {', '.join(FIGURES)}." in text
     assert f"Illustrations: {', '.join(ILLUSTRATIONS)}." in text
+    assert f"Of a file that `ramodel measure` wrote (--spectra): {', '.join(PORTRAITS)};" in text
+
+
+def test_figures_of_a_measured_network(ramodel, tmp_path):
+    spectra().save(tmp_path / "spectra.nc")
+    file, out = str(tmp_path / "spectra.nc"), tmp_path / "pictures"
+    outcome = ramodel("figures", "--spectra", file, "--untrained", file, "--out", str(out))
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.splitlines() == [str(out / f"{name}.{end}") for name in PORTRAITS for end in ("png", "svg")]
 
 
 @pytest.mark.parametrize(
@@ -176,6 +186,9 @@ def test_every_figure_is_named_in_the_help(ramodel):
     [
         (["ra5_depth"], "figure is 'ra5_depth'; it must be one of 'ra1_trajectories', "),
         (["--from", "no/such/run"], "no/such/run does not exist; "),
+        (["spectra_layers"], "spectra_layers shows a measured network; give the file: --spectra spectra.nc."),
+        (["--untrained", "b.nc"], "--untrained is the control of --spectra; give both."),
+        (["--spectra", "no.nc"], "path is 'no.nc'; it must be a file that exists."),
         (["--form", "runs"], "--form is not an option; did you mean --from?"),
     ],
 )

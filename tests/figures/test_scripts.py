@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ramodel.report import FIGURES, ILLUSTRATIONS
+from ramodel.report import FIGURES, ILLUSTRATIONS, PORTRAITS
+from tests.report.measured import spectra
 from tests.report.synthetic import measurements
 
 SCRIPTS = sorted((Path(__file__).parents[2] / "figures").glob("fig_*.py"))
@@ -19,17 +20,22 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     measurements(kinds=("linear", "relu"), depths=(2, 3), seeds=1).to_netcdf(
         path / "measurements.nc", engine="h5netcdf"
     )
+    spectra().save(path / "spectra.nc")
     return path
 
 
 def test_there_is_a_script_for_every_figure() -> None:
-    assert [script.stem.removeprefix("fig_") for script in SCRIPTS] == sorted([*FIGURES, *ILLUSTRATIONS])
+    assert [script.stem.removeprefix("fig_") for script in SCRIPTS] == sorted([*FIGURES, *ILLUSTRATIONS, *PORTRAITS])
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
 def test_script_draws_its_figure(script: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     name = script.stem.removeprefix("fig_")
-    options = ["--from", str(folder)] if name in FIGURES else ["--quick"]
+    options = ["--quick"]
+    if name in FIGURES:
+        options = ["--from", str(folder)]
+    elif name in PORTRAITS:
+        options = ["--spectra", str(folder / "spectra.nc"), "--untrained", str(folder / "spectra.nc")]
     monkeypatch.setattr(sys, "argv", [str(script), *options, "--out", str(tmp_path)])
     runpy.run_path(str(script), run_name="__main__")
     assert sorted(path.name for path in tmp_path.glob("*.*")) == [f"{name}.png", f"{name}.svg"]
