@@ -77,6 +77,9 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def record(self, tensor: Tensor, layout: Layout, summands: Iterable[tuple[Value, Sequence[LinearMap]]]) -> Tensor:
         """Note that `tensor` changes by the sum of the summands' images, and return it."""
+        labels = [factor.label for axis in layout for factor in axis if factor.label]
+        if len(labels) > len(set(labels)):
+            raise UnrecognisedError("it combines its samples or tokens with each other")
         self.nodes.append([Edge(value.node, tuple(maps)) for value, maps in summands])
         self._remember(Value(tensor, len(self.nodes) - 1, layout))
         return tensor

@@ -51,7 +51,7 @@ def _matmul(recorder: Recorder, func: Any, left: Tensor, right: Tensor) -> Tenso
 
     summands: list[tuple[Value, list[LinearMap]]] = []
     if first is not None:
-        whole = _in_context(second_layout)
+        whole = (*second_layout[:-2], *_in_context(second_layout[-2:]))
         enlarged = expansion(first.layout, (*batch, *first.layout[-2:]))
         summands.append((first, [*enlarged, RightProduct(right, whole, flops)]))
     if second is not None:

@@ -1,4 +1,4 @@
-"""BatchNorm on running statistics, LayerNorm, GroupNorm and softmax."""
+"""BatchNorm on running statistics, LayerNorm, GroupNorm, RMSNorm and softmax."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -78,6 +78,22 @@ def _group_norm(
     return recorder.replay(replacement)  # type: ignore[no-any-return]
 
 
+def _rms_norm(
+    recorder: Recorder,
+    func: Any,
+    tensor: Tensor,
+    shape: Sequence[int],
+    weight: Tensor | None = None,
+    eps: float | None = None,
+) -> Tensor:
+    def replacement() -> Tensor:
+        size = tensor.square().mean(tuple(range(-len(shape), 0)), keepdim=True)
+        scaled = tensor * torch.rsqrt(size + (torch.finfo(tensor.dtype).eps if eps is None else eps))
+        return scaled if weight is None else scaled * weight
+
+    return recorder.replay(replacement)  # type: ignore[no-any-return]
+
+
 def _affine(recorder: Recorder, tensor: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
     def replacement() -> Tensor:
         scaled = tensor if weight is None else tensor * weight
@@ -99,5 +115,6 @@ NORMALISING: dict[Any, Rule] = {
     _aten.batch_norm: _batch_norm,
     _aten.layer_norm: _layer_norm,
     _aten.group_norm: _group_norm,
+    _aten.rms_norm: _rms_norm,
     **dict.fromkeys((_aten.softmax, _aten._safe_softmax), _softmax),
 }

@@ -169,6 +169,32 @@ def _stack(recorder: Recorder, func: Any, tensors: Sequence[Tensor], dim: int = 
     )
 
 
+def _repeat(recorder: Recorder, func: Any, tensor: Tensor, times: Sequence[int]) -> Tensor:
+    padded = (*(1,) * (len(times) - tensor.ndim), *tensor.shape)
+
+    def replacement() -> Tensor:
+        apart = tensor.reshape([size for length in padded for size in (1, length)])
+        repeated = apart.expand([size for pair in zip(times, padded, strict=True) for size in pair])
+        return repeated.reshape([count * length for count, length in zip(times, padded, strict=True)])
+
+    return recorder.replay(replacement)  # type: ignore[no-any-return]
+
+
+def _pad(recorder: Recorder, func: Any, tensor: Tensor, pads: Sequence[int], filling: float = 0.0) -> Tensor:
+    value = recorder.dependent(tensor)
+    if min(pads) < 0:
+        raise UnrecognisedError("it crops by a negative padding, which has no linear rule here")
+    result = func(tensor, pads, filling)
+    layout, maps = value.layout, []
+    for axis, start in zip(range(-1, -tensor.ndim - 1, -1), pads[::2], strict=False):
+        place = tensor.ndim + axis
+        if result.shape[place] != tensor.shape[place]:
+            refuse_labels(layout, [place], func)
+            maps.append(Embed(Slice(axis, start, tensor.shape[place], 1, result.shape[place])))
+            layout = _with_axis(layout, place, axis_of(result.shape[place]))
+    return recorder.record(result, layout, [(value, maps)])
+
+
 def _roll(
     recorder: Recorder, func: Any, tensor: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] = ()
 ) -> Tensor:
@@ -192,9 +218,9 @@ def _total(
 ) -> Tensor:
     """Record a sum, or a mean, which is a sum and a scale."""
     value = recorder.dependent(tensor)
-    result = func(tensor, dims, keepdim, **keywords)
     places = [dim % tensor.ndim for dim in (_several(dims) or range(tensor.ndim))]
     refuse_labels(value.layout, places, func)
+    result = func(tensor, dims, keepdim, **keywords)
     kept = tuple(() if place in places else axis for place, axis in enumerate(value.layout))
     maps: list[LinearMap] = [Total(value.layout, kept)]
     if func.overloadpacket is _aten.mean:
@@ -233,6 +259,8 @@ REARRANGING: dict[Any, Rule] = {
     _aten.unbind: _unbind,
     **dict.fromkeys((_aten.cat, _aten.concat), _join),
     _aten.stack: _stack,
+    _aten.repeat: _repeat,
+    _aten.constant_pad_nd: _pad,
     _aten.roll: _roll,
     _aten.flip: _flip,
     **dict.fromkeys((_aten.sum, _aten.mean), _total),
