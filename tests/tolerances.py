@@ -91,3 +91,9 @@ ERROR_BARS = 4.5
 SINGLE_PRECISION_STEPS = 1e-5
 """Absolute: layers that go through float32 in the middle of a float64 network (norms and rotary positions of Hugging
 Face), against the instrument, which stays in float64."""
+
+FLOAT32_STATISTICS = 1e-3
+"""Absolute: mean and variance of what BatchNorm makes in float32 of variances near 0.1, to which it adds 1e-5."""
+
+FLOAT32_STATE = 1e-6
+"""Absolute: states of order one that are kept in float32."""

@@ -8,12 +8,11 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
-from torch import nn
 
 from ramodel.nets import CIFAR_RESNETS, DATA_FOLDER_VARIABLE, CifarResNet, load_checkpoint, load_dataset
 from ramodel.spectra import Spectra, measure
 from tests.nets.test_images import png, write
-from tests.tolerances import DENSE_FLOAT64
+from tests.tolerances import DENSE_FLOAT64, FLOAT32_STATE
 
 SMALL = ["--width", "8", "--depth", "3", "--train-size", "80", "--test-size", "20", "--labels", "0", "1", "2"]
 
@@ -33,11 +32,6 @@ class Block(nn.Module):
 
 def build():
     return nn.Sequential(nn.Flatten(), nn.Linear(12, 4), nn.Sequential(Block(4), Block(4)), nn.Linear(4, 2))
-
-
-def conv():
-    body = nn.Sequential(nn.Conv2d(3, 2, 3, padding=1), nn.BatchNorm2d(2))
-    return nn.Sequential(body, nn.Flatten(), nn.Linear(8, 2))
 
 
 def fails():
@@ -96,7 +90,7 @@ def test_checkpoint_gives_what_numpy_finds(ramodel, folder, tmp_path):
     data = load_dataset("digits", classes=[0, 1, 2], train_size=80, test_size=20)
     start = load_checkpoint(folder).network.embedding.weight.detach().numpy() @ data.test_inputs.T
     nearest = np.abs(found.states.values[0][:, None] - start.T[None]).max(axis=2).min(axis=1)
-    assert nearest.max() < 1e-6  # states are kept in float32
+    assert nearest.max() < FLOAT32_STATE
 
 
 def test_json_of_a_stationary_network_shows_s1(ramodel, folder, tmp_path):
@@ -328,23 +322,6 @@ def test_out_that_is_a_folder(ramodel, here):
     outcome = ramodel(*OWN, "--inputs-file", "x.npz", "--out", ".")
     assert outcome.code == 2
     assert outcome.err.startswith("ramodel measure: --out is '.'; it must be a file, such as spectra.nc.")
-
-
-def test_untrained_batch_norm_takes_the_statistics_of_the_inputs(here):
-    from ramodel.experiments.subjects import load_subject, subject_inputs
-
-    save_file(load_subject(model_file="my.py:conv").network.state_dict(), "conv.safetensors")
-    subject = load_subject(model_file="my.py:conv", weights="conv.safetensors")
-    inputs = subject_inputs(subject, inputs_file="x.npz")
-    network = subject.untrained(inputs, seed=4)
-    assert not any(module.training for module in network.modules())
-    with torch.no_grad():
-        states = network[0](torch.tensor(inputs.values, dtype=torch.float32))
-    spread = states.transpose(0, 1).flatten(1)
-    assert spread.mean(dim=1).abs().max() < 1e-6
-    assert (spread.var(dim=1) - 1.0).abs().max() < 1e-3  # BatchNorm adds 1e-5 to variances of about 0.1
-    norm = next(module for module in network.modules() if isinstance(module, nn.BatchNorm2d))
-    assert norm.momentum == nn.BatchNorm2d(2).momentum
 
 
 DATA = os.environ.get(DATA_FOLDER_VARIABLE)

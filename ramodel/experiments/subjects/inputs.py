@@ -45,7 +45,7 @@ def subject_inputs(
     size
         Height and width to which the images of a folder or .zip are brought.
     sequence_length
-        Number of random tokens in a row; None takes 32.
+        Number of random tokens in a row; None takes 32, or fewer where the network takes no more.
     seed
         Seed of random tokens.
 
@@ -56,6 +56,8 @@ def subject_inputs(
     TypeError, ValueError
         If nothing tells which inputs, a file is damaged, or an argument does not suit the network.
     """
+    if count is not None:
+        integer("count", count)
     if data is not None and inputs_file is not None:
         raise ValueError(f"inputs_file is {str(inputs_file)!r}; give it or data, not both.")
     from_training = inputs_file is None and subject.data is not None
@@ -69,7 +71,7 @@ def subject_inputs(
     if from_training:
         return _of_training(subject, data, count)
     if from_chance:
-        return _random_tokens(subject, count or 1, sequence_length or _TOKENS, seed)
+        return _random_tokens(subject, 1 if count is None else count, sequence_length, seed)
     place = data if inputs_file is None else existing_file("inputs_file", inputs_file).resolve()
     found = _loaded(subject, place, count, size)
     if mean is not None or std is not None:
@@ -101,11 +103,14 @@ def _of_training(subject: Subject, data_folder: str | os.PathLike[str] | None, c
     )
 
 
-def _random_tokens(subject: Subject, count: int, length: int, seed: int) -> Inputs:
+def _random_tokens(subject: Subject, count: int, length: int | None, seed: int) -> Inputs:
+    assert subject.vocabulary is not None
+    if length is None:
+        length = _TOKENS if subject.longest is None else min(_TOKENS, subject.longest)
     hint = f"{subject.name} takes at most {subject.longest} tokens in a row."
     integer("sequence_length", length, maximum=subject.longest, hint=hint)
     generator = np.random.default_rng(integer("seed", seed, minimum=0, maximum=LARGEST_SEED))
-    values = generator.integers(subject.vocabulary or 1, size=(integer("count", count), length))
+    values = generator.integers(subject.vocabulary, size=(count, length))
     return Inputs(values=values, kind="input_ids", origin=f"random token ids of seed {seed}")
 
 
