@@ -23,7 +23,7 @@ COMMANDS = {
     "phase": "draw the rank of the best configuration over depth and decay",
     "simulate": "minimise a random problem without the closed forms, then compare with them",
     "train": "train one residual network and save it",
-    "measure": "singular values and RA1-RA4 of a saved network",
+    "measure": "singular values and RA1-RA4 of a trained network, also your own",
     "figures": "draw figures of the theory, and of a run of `reproduce`",
     "prove": "prove statements by machine",
     "test-claims": "try the statements on made-up cases and look for counterexamples",
