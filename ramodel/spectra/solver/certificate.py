@@ -4,23 +4,18 @@ import torch
 from torch import Tensor
 
 from ramodel.spectra.operators import JacobianOperator
-from ramodel.spectra.solver.deflated import DeflatedOperator
 from ramodel.spectra.solver.krylov import KrylovBasis, random_image
+from ramodel.spectra.solver.lanczos import Search, basis_size, lanczos
 from ramodel.spectra.solver.projected import projected_triplets
+from ramodel.spectra.solver.ritz import Ritz, scales, tidied
 
-__all__ = ["PROBE_STEPS", "missed_values", "relative_residuals", "scales"]
+__all__ = ["ROUNDING", "relative_residuals", "with_missed"]
 
-SMALL_VALUE = 1e-3
-"""Residuals are relative to s_k, or to this fraction of s_1 where s_k is less."""
+ROUNDING = 50.0
+"""Times eps s_1: what arithmetic may leave of a residual, or make of nothing."""
 
-PROBE_STEPS = 6
-"""Steps of the search for a value that was missed."""
-
-
-def scales(values: Tensor) -> Tensor:
-    """Return ``max(s_k, 1e-3 s_1)`` of decreasing values [N, K]; 1 where all are zero."""
-    scale = torch.maximum(values, SMALL_VALUE * values[:, :1])
-    return torch.where(scale == 0.0, 1.0, scale)
+_PROBES = 2
+"""Extensions of a basis (of a few steps each) in the search of a value that was missed."""
 
 
 def relative_residuals(
@@ -28,21 +23,44 @@ def relative_residuals(
 ) -> tuple[Tensor, Tensor]:
     """Return |J v_k - s_k u_k| and |J^T u_k - s_k v_k| over `scales`, [N, K] each, from products made now."""
     size = values.to(left.dtype)[:, :, None]
-    forward = torch.linalg.vector_norm(operator.matvec(right) - size * left, dim=2)
-    adjoint = torch.linalg.vector_norm(operator.rmatvec(left) - size * right, dim=2)
+    forward = torch.linalg.vector_norm(torch.addcmul(operator.matvec(right), size, left, value=-1.0), dim=2)
+    adjoint = torch.linalg.vector_norm(torch.addcmul(operator.rmatvec(left), size, right, value=-1.0), dim=2)
     return forward / scales(values), adjoint / scales(values)
 
 
-def missed_values(operator: JacobianOperator, left: Tensor, right: Tensor, seed: int) -> tuple[Tensor, int]:
-    """Return a lower bound [N] of the norm of ``(I - U U^T) J (I - V V^T)``
-    and what it cost: a few Lanczos steps from a random vector.
+def with_missed(operator: JacobianOperator, found: Ritz, search: Search) -> Ritz:
+    """Return the triplets with those that one Krylov space cannot see: further copies of multiple values.
 
-    A bound above s_K shows that a value is missing. After q steps from a random vector of n coordinates it is below
-    the norm by a share of about ``(log(n) / q)^2 / 4`` at most (Kuczynski and Wozniakowski 1992), and far less where
-    one value sticks out: as a missed one does unless it is close to s_K.
+    A few steps from a random vector orthogonal to V bound the norm of what the triplets leave of J from below. After q
+    steps the square of the bound misses that of the norm by a share of ``0.1 (log(n) / (q - 1))^2`` on average at most
+    (Kuczynski & Wozniakowski 1992), and by far less where one value sticks out, as a missed one does unless it is
+    close to s_K. Where the bound is above s_K the iteration goes on from there with the triplets in its basis.
     """
-    deflated = DeflatedOperator(operator, left, right)
-    start = random_image(deflated, 1, seed)
-    basis = KrylovBasis(deflated, start, min(PROBE_STEPS, operator.input_size), seed)
-    basis.extend()
-    return projected_triplets(basis.projected(), 1, squared=True)[0][:, 0], basis.passes + 1
+    found = Ritz(*(field.clone() for field in found))
+    rank, eps = found.values.shape[1], torch.finfo(operator.dtype).eps
+    capacity, keep = basis_size(rank, operator.output_size, operator.input_size, search.block_size)
+    unsure, seed = torch.arange(operator.problems, device=operator.device), search.seed
+    if keep == rank:
+        return found
+    while len(unsure):
+        seed += 1  # a direction that found one copy has no part along the others
+        part = operator.select(unsure) if len(unsure) < operator.problems else operator
+        held = found.select(unsure)
+        basis = KrylovBasis(part, capacity, search.block_size, seed)
+        basis.resume(held.values, held.left, held.right, random_image(part, search.block_size, seed))
+        for _ in range(_PROBES):
+            basis.extend()
+        rest = basis.projected()[0][:, rank:, rank:]
+        bound = projected_triplets(rest, 1, squared=True)[0][:, 0]
+        found.passes[unsure] += basis.passes + search.block_size
+        missing = bound > held.values[:, -1] * (1.0 + search.tolerance) + ROUNDING * eps * held.values[:, 0]
+        at = torch.nonzero(missing & (found.passes[unsure] < search.max_passes))[:, 0]
+        unsure = unsure[at]
+        if len(at):
+            basis.select(at)
+            basis.careful = True
+            more = tidied(lanczos(basis, rank, keep, search), search.seed)
+            more = more._replace(passes=found.passes[unsure] + more.passes)
+            for field, new in zip(found, more, strict=True):
+                field[unsure] = new
+    return found

@@ -3,7 +3,7 @@
 import torch
 
 from ramodel.spectra.operators import JacobianOperator
-from ramodel.spectra.solver.certificate import scales
+from ramodel.spectra.solver.ritz import scales
 from ramodel.spectra.solver.solved import SolvedTriplets
 from ramodel.spectra.solver.triplets import singular_triplets
 

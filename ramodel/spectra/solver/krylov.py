@@ -6,7 +6,7 @@ from torch import Tensor
 from ramodel.spectra.operators import JacobianOperator
 from ramodel.spectra.solver.orthogonal import less, orthonormal, orthonormal_or_zero, random_rows, swept
 
-__all__ = ["KrylovBasis", "random_image"]
+__all__ = ["STRIDE", "KrylovBasis", "random_image"]
 
 _SMALL = 0.02
 """A vector that is shorter than this times the Jacobian lost digits to cancellation: sweeps become two-sided."""
@@ -14,7 +14,7 @@ _SMALL = 0.02
 _BREAKDOWN = 1.0
 """Times eps times the norm of the Jacobian: shorter vectors are rounding errors and are replaced by random ones."""
 
-_STRIDE = 4
+STRIDE = 4
 """Steps between looks at the lengths of the vectors: a look costs as much as a tenth of a small step."""
 
 
@@ -27,79 +27,113 @@ class KrylovBasis:
     of both sides, repeated where they cancel, and random vectors in the place of vanished ones.
     """
 
-    def __init__(self, operator: JacobianOperator, start: Tensor, capacity: int, seed: int) -> None:
-        block_size = start.shape[1]
+    def __init__(self, operator: JacobianOperator, capacity: int, block_size: int, seed: int) -> None:
         self.operator, self.block_size, self.seed = operator, block_size, seed
+        self.dtype, self.device = operator.dtype, operator.device
         self.size = 0
         self.passes = 0
+        self.careful = self.device.type == "cuda"
         self._capacity = capacity
-        problems, dtype, device = operator.problems, operator.dtype, operator.device
-        left = torch.empty(capacity, problems, operator.output_size, dtype=dtype, device=device)
-        right = torch.empty(capacity + block_size, problems, operator.input_size, dtype=dtype, device=device)
-        self._left, self._right = left.transpose(0, 1), right.transpose(0, 1)
+        problems, of = operator.problems, {"dtype": self.dtype, "device": self.device}
+        self._left = torch.empty(capacity, problems, operator.output_size, **of).transpose(0, 1)
+        self._right = torch.empty(capacity + block_size, problems, operator.input_size, **of).transpose(0, 1)
         self._diagonal: list[Tensor] = []
         self._above: list[Tensor] = []
-        self._values = torch.zeros(problems, 0, dtype=torch.float64, device=device)
-        self._coupling = torch.zeros(problems, 0, block_size, dtype=torch.float64, device=device)
-        self._scale = torch.zeros(problems, dtype=dtype, device=device)
-        self._careful = device.type == "cuda"
-        spare = random_rows(block_size, operator.input_size, seed, dtype, device)
-        orthonormal_or_zero(start, start[:, :0], self._right.narrow(1, 0, block_size), self._scale[:, None, None], spare)
+        self._values = torch.zeros(problems, 0, dtype=torch.float64, device=self.device)
+        self._coupling = torch.zeros(problems, 0, block_size, dtype=torch.float64, device=self.device)
+        self._scale = torch.zeros(problems, **of)
+
+    @property
+    def problems(self) -> int:
+        """Number of Jacobians."""
+        return self.operator.problems
+
+    @property
+    def full(self) -> bool:
+        """Whether the next block does not fit."""
+        return self.size + self.block_size > self._capacity
+
+    def start(self, rows: Tensor) -> None:
+        """Take rows [N, b, n], made orthonormal, for the first right vectors; random ones where they are zero."""
+        self._follow(rows, 0)
+
+    def resume(self, values: Tensor, left: Tensor, right: Tensor, rows: Tensor) -> None:
+        """Take triplets [N, k], [N, k, m], [N, k, n] that have converged, and go on from other rows [N, b, n]."""
+        self._follow(rows, values.shape[1], right)
+        self.restart(values, left, right, values.new_zeros(*values.shape, self.block_size))
+
+    def restart(self, values: Tensor, left: Tensor, right: Tensor, coupling: Tensor) -> None:
+        """Begin anew from Ritz triplets [N, k], [N, k, m], [N, k, n] coupled [N, k, b] to the right vectors to come."""
+        kept = values.shape[1]
+        self._right[:, kept : kept + self.block_size] = self._right[:, self.size : self.size + self.block_size]
+        self._left[:, :kept], self._right[:, :kept] = left, right
+        self._values, self._coupling, self.size = values, coupling, kept
+        self._diagonal, self._above = [], []
+        self._scale = values[:, 0].to(self.dtype)
+
+    def select(self, problems: Tensor) -> None:
+        """Go on with some problems only, given as increasing indices."""
+        self.operator = self.operator.select(problems)
+        count, size = len(problems), self.size
+        self._left[:count, :size] = self._left[problems, :size]
+        self._right[:count, : size + self.block_size] = self._right[problems, : size + self.block_size]
+        self._left, self._right = self._left[:count], self._right[:count]
+        self._values, self._coupling, self._scale = (
+            part[problems] for part in (self._values, self._coupling, self._scale)
+        )
+        self._diagonal, self._above = (
+            [part[problems] for part in self._diagonal],
+            [part[problems] for part in self._above],
+        )
 
     def extend(self) -> None:
-        """Add vectors until the basis is full."""
-        self._diagonal, self._above = [], []
-        while self.size + self.block_size <= self._capacity:
-            first = self.size
-            while first + self.block_size * (_STRIDE - 1) >= self.size <= self._capacity - self.block_size:
-                self._step()
-                self.size += self.block_size
-            if not self._careful:
-                self._return_to_first_loss((self.size - first) // self.block_size)
-        if not bool(torch.isfinite(self.overhang()).all()):
+        """Add a few blocks of vectors, as many as fit."""
+        first = self.size
+        while self.size < first + STRIDE * self.block_size and not self.full:
+            self._step()
+            self.size += self.block_size
+        if not self.careful:
+            self._return_to_first_loss((self.size - first) // self.block_size)
+        if self._above and not bool(torch.isfinite(self._above[-1]).all()):
             raise ValueError(
                 "operator returned a product that is not finite; weights, inputs and states must be finite and in the "
-                f"range of {self.operator.dtype}."
+                f"range of {self.dtype}."
             )
 
-    def projected(self) -> Tensor:
-        """Return A in float64, [N, c, c]: kept values, their coupling to the next vectors, then (block) bidiagonal."""
-        block, kept = self.block_size, self._values.shape[1]
-        matrix = torch.zeros(len(self._values), self.size, self.size, dtype=torch.float64, device=self._values.device)
-        matrix[:, :kept, :kept].diagonal(dim1=1, dim2=2).copy_(self._values)
-        matrix[:, :kept, kept : kept + block] = self._coupling
-        _blocks(matrix[:, kept:, kept:], block).copy_(torch.stack(self._diagonal, dim=-1))
-        if len(self._above) > 1:
-            above = torch.stack(self._above[:-1], dim=-1).transpose(1, 2)
-            _blocks(matrix[:, kept:-block, kept + block :], block).copy_(above)
-        return matrix
+    def projected(self, problems: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return A [N, c, c] in float64, and the block [N, b, b] that couples its last rows to the columns to come.
 
-    def overhang(self) -> Tensor:
-        """Return the block of A between the last left vectors and the right ones to come, [N, b, b], in float64."""
-        return self._above[-1].mT.to(torch.float64)
+        A has the kept values on its diagonal, their coupling to the vectors that followed, then blocks on and above
+        the diagonal. `problems` are indices of those to return; all where None.
+        """
+        block, kept = self.block_size, self._values.shape[1]
+        parts = (
+            self._values,
+            self._coupling,
+            torch.stack(self._diagonal, -1),
+            torch.stack(self._above, -1).transpose(1, 2),
+        )
+        if problems is not None:
+            parts = tuple(part[problems] for part in parts)
+        values, coupling, diagonal, above = parts
+        matrix = torch.zeros(len(values), self.size, self.size, dtype=torch.float64, device=self.device)
+        matrix[:, :kept, :kept].diagonal(dim1=1, dim2=2).copy_(values)
+        matrix[:, :kept, kept : kept + block] = coupling
+        _blocks(matrix[:, kept:, kept:], block).copy_(diagonal)
+        _blocks(matrix[:, kept:-block, kept + block :], block).copy_(above[..., :-1])
+        return matrix, above[..., -1].to(torch.float64)
 
     def combined(self, left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
         """Return ``P^T U`` [N, k, m] and ``Q^T V`` [N, k, n] for coefficients P and Q [N, c, k]."""
-        dtype, size = self._left.dtype, self.size
+        dtype, size = self.dtype, self.size
         return left.mT.to(dtype) @ self._left.narrow(1, 0, size), right.mT.to(dtype) @ self._right.narrow(1, 0, size)
 
-    def restart(self, values: Tensor, left: Tensor, right: Tensor, coupling: Tensor, problems: Tensor) -> None:
-        """Begin anew from Ritz triplets [N, k], [N, k, m], [N, k, n] coupled [N, k, b] to the next right vectors.
-
-        `problems` are the indices of those to go on with.
-        """
-        kept, block = values.shape[1], self.block_size
-        following = self._right.narrow(1, self.size, block)
-        if len(problems) < len(values):
-            self.operator = self.operator.select(problems)
-            values, left, right, coupling = (part[problems] for part in (values, left, right, coupling))
-            following = following[problems]
-            self._left, self._right = self._left[: len(problems)], self._right[: len(problems)]
-        self._left[:, :kept] = left
-        self._right[:, :kept] = right
-        self._right[:, kept : kept + block] = following
-        self._values, self._coupling, self.size = values, coupling, kept
-        self._scale = values[:, 0].to(left.dtype)
+    def _follow(self, rows: Tensor, size: int, known: Tensor | None = None) -> None:
+        known = rows[:, :0] if known is None else known
+        spare = random_rows(self.block_size, rows.shape[2], self.seed, self.dtype, self.device)
+        floor = torch.zeros_like(self._scale)[:, None, None]
+        orthonormal_or_zero(rows, known, self._right.narrow(1, size, self.block_size), floor, spare)
+        self.size = size
 
     def _step(self) -> None:
         """Add one block of vectors."""
@@ -111,7 +145,7 @@ class KrylovBasis:
             image = less(image, self._above[-1], self._left.narrow(1, size - block, block))
         elif size:
             image = less(image, self._coupling.mT.to(image.dtype), self._left.narrow(1, 0, size))
-        if self._careful:
+        if self.careful:
             floor = _BREAKDOWN * torch.finfo(image.dtype).eps * self._scale[:, None, None]
             diagonal = orthonormal_or_zero(image, self._left.narrow(1, 0, size), left, floor)
             self._scale = torch.maximum(self._scale, diagonal.diagonal(dim1=1, dim2=2).amax(dim=1))
@@ -137,7 +171,7 @@ class KrylovBasis:
         taken_back = steps - int(torch.nonzero(lost)[0])
         del self._diagonal[-taken_back:], self._above[-taken_back:]
         self.size -= taken_back * self.block_size
-        self._careful = True
+        self.careful = True
 
 
 def random_image(operator: JacobianOperator, count: int, seed: int) -> Tensor:

@@ -7,10 +7,13 @@ from torch import Tensor
 
 from ramodel.spectra.solver.orthogonal import orthonormal_or_zero, random_rows
 
-__all__ = ["Ritz", "merged", "tidied"]
+__all__ = ["Ritz", "scales", "tidied"]
 
 _ORTHONORMAL = 1e-3
 """Largest entry of the Gram matrix of vectors, less the identity, above which they are orthonormalised anew."""
+
+_SMALL_VALUE = 1e-3
+"""Residuals are relative to s_k, or to this fraction of s_1 where s_k is less."""
 
 _OWN_PART = 0.5
 """A vector that is less than this away from the span of those before it says nothing of its own."""
@@ -30,17 +33,15 @@ class Ritz(NamedTuple):
     passes: Tensor
     """``[N]``, products spent."""
 
+    def select(self, problems: Tensor) -> "Ritz":
+        """Return the triplets of some problems, given as indices."""
+        return Ritz(*(field[problems] for field in self))
 
-def merged(first: Ritz, second: Ritz) -> Ritz:
-    """Return the K largest of two sets of K triplets each, orthogonal to each other."""
-    rank = first.values.shape[1]
-    values, order = torch.cat([first.values, second.values], dim=1).sort(dim=1, descending=True)
-    left, right = (
-        torch.take_along_dim(torch.cat(pair, dim=1), order[:, :rank, None], dim=1)
-        for pair in ((first.left, second.left), (first.right, second.right))
-    )
-    following = torch.maximum(values[:, rank], torch.maximum(first.following, second.following))
-    return Ritz(values[:, :rank], left, right, following, first.passes + second.passes)
+
+def scales(values: Tensor) -> Tensor:
+    """Return ``max(s_k, 1e-3 s_1)`` of decreasing values [N, K], what residuals are relative to; 1 where all are zero."""
+    scale = torch.maximum(values, _SMALL_VALUE * values[:, :1])
+    return torch.where(scale == 0.0, 1.0, scale)
 
 
 def tidied(ritz: Ritz, seed: int) -> Ritz:

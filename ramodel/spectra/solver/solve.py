@@ -7,12 +7,11 @@ import torch
 from ramodel.checks import LARGEST_SEED, integer, one_of, positive
 from ramodel.progress import Progress
 from ramodel.spectra.operators import JacobianOperator
-from ramodel.spectra.solver.certificate import missed_values, relative_residuals, scales
-from ramodel.spectra.solver.deflated import DeflatedOperator
+from ramodel.spectra.solver.certificate import ROUNDING, relative_residuals, with_missed
 from ramodel.spectra.solver.dense import dense_triplets
-from ramodel.spectra.solver.krylov import random_image
-from ramodel.spectra.solver.lanczos import Search, lanczos
-from ramodel.spectra.solver.ritz import Ritz, merged, tidied
+from ramodel.spectra.solver.krylov import KrylovBasis, random_image
+from ramodel.spectra.solver.lanczos import Search, basis_size, lanczos
+from ramodel.spectra.solver.ritz import scales, tidied
 from ramodel.spectra.solver.scaled import ScaledOperator, power_of_two
 from ramodel.spectra.solver.solved import SolvedTriplets
 
@@ -25,9 +24,6 @@ _DENSE_SIZE = 96
 
 _DENSE_SHARE = 4
 """So are all where more than one value in this number of them is asked for."""
-
-_ROUNDING = 50.0
-"""Times eps s_1: residuals that arithmetic cannot bring down."""
 
 
 def solve_method(method: Method, rank: int, output_size: int, input_size: int) -> Literal["dense", "lanczos"]:
@@ -124,16 +120,20 @@ def _iterated(operator: JacobianOperator, rank: int, search: Search, progress: P
     factors = power_of_two(start.abs().amax(dim=(1, 2)))
     if factors is not None:
         operator, start = ScaledOperator(operator, factors), start * factors[:, None, None]
-    found = tidied(lanczos(operator, start, rank, search, progress), search.seed)
-    _add_missed(operator, found, search)
+    capacity, keep = basis_size(rank, operator.output_size, operator.input_size, search.block_size)
+    basis = KrylovBasis(operator, capacity, search.block_size, search.seed)
+    basis.start(start)
+    found = tidied(lanczos(basis, rank, keep, search, progress), search.seed)
+    del basis
+    found = with_missed(operator, found, search)
     forward, adjoint = relative_residuals(operator, found.values, found.left, found.right)
     eps = torch.finfo(operator.dtype).eps
-    bound = torch.clamp(_ROUNDING * eps * found.values[:, :1] / scales(found.values), min=search.tolerance)
+    bound = torch.clamp(ROUNDING * eps * found.values[:, :1] / scales(found.values), min=search.tolerance)
     values, following = found.values, found.following
     if isinstance(operator, ScaledOperator):
         values, operator = values / operator.factors.to(values.dtype)[:, None], operator.operator
     left, right = operator.in_output_order(found.left), operator.in_input_order(found.right)
-    sign = torch.where(right.gather(2, right.abs().argmax(dim=2, keepdim=True)) < 0.0, -1.0, 1.0).to(right.dtype)
+    sign = torch.where(right.amax(dim=2, keepdim=True) < -right.amin(dim=2, keepdim=True), -1.0, 1.0).to(right.dtype)
     return SolvedTriplets(
         values,
         left * sign,
@@ -145,26 +145,3 @@ def _iterated(operator: JacobianOperator, rank: int, search: Search, progress: P
         torch.full_like(values[:, 0], torch.nan),
         found.passes + 1 + 2 * rank,
     )
-
-
-def _add_missed(operator: JacobianOperator, found: Ritz, search: Search) -> None:
-    """Put in what a Krylov space of one start vector does not see: further copies of multiple values."""
-    eps = torch.finfo(operator.dtype).eps
-    unsure = torch.arange(operator.problems, device=operator.device)
-    seed = search.seed
-    while len(unsure):
-        seed += 1  # a direction that found one copy has no part along the others
-        part = operator.select(unsure) if len(unsure) < operator.problems else operator
-        held = Ritz(*(field[unsure] for field in found))
-        bound, passes = missed_values(part, held.left, held.right, seed)
-        found.passes[unsure] += passes
-        missing = bound > held.values[:, -1] * (1.0 + search.tolerance) + _ROUNDING * eps * held.values[:, 0]
-        at = torch.nonzero(missing & (found.passes[unsure] < search.max_passes))[:, 0]
-        if len(at):
-            deflated = DeflatedOperator(part, held.left, held.right).select(at)
-            start = random_image(deflated, search.block_size, seed)
-            more = lanczos(deflated, start, held.values.shape[1], search)
-            united = tidied(merged(Ritz(*(field[unsure[at]] for field in found)), more), search.seed)
-            for field, new in zip(found, united, strict=True):
-                field[unsure[at]] = new
-        unsure = unsure[at]
