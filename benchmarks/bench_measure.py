@@ -1,0 +1,313 @@
+"""Leading singular triplets of Residual Jacobians: ours beside what people use today, in one process, on one thread.
+
+    export OMP_NUM_THREADS=1
+    python benchmarks/bench_measure.py --data ../shared/data --json measured.json       # all cases, half an hour
+    python benchmarks/bench_measure.py --quick                                          # the small ones, two minutes
+    python benchmarks/bench_measure.py --cases conv --peers propack curvlinops --rounds 5
+    python benchmarks/bench_measure.py --cases fc128 --peers none --profile             # where our time goes
+    python benchmarks/bench_measure.py --device cuda --cases fc512 conv                 # the same on a GPU
+
+A problem is one block at one input (or one token of it); the ten leading triplets of its Jacobian are asked for.
+`cases.py` has the networks. They are trained from fixed seeds with the data folder's CIFAR images (`--data`, or the
+variable RAMODEL_DATA; random images and weights without it); weights and truths are kept in a folder that git ignores.
+
+Time is processor time of the process, per problem: the median of rounds in which all methods take turns (wall time on
+a GPU). Methods without batching are timed on the first few problems. Errors are against float64: a full SVD of the
+explicit Jacobian, or, for states of thousands of numbers, SciPy's ARPACK in float64 with its residuals (for sequences
+one full SVD of 4,096 rows beside it). `s` is the largest relative error of the ten values, `angle` the sine of the
+largest angle between the ten-dimensional right subspaces; median and largest over the problems.
+
+`x limit` is the time over that of the arithmetic of the products made (passes), at the rate that the machine shows in
+the same rounds for a matrix product of order 1,024, or for the block's convolution. `peak` is by how much a call raises
+the peak of resident memory (allocated memory on a GPU). A peer counts as best where it is of the accuracy `Level` says.
+
+Peers that are not installed are left out, with the reason. curvlinops wants torchvision; it runs without:
+`pip install --no-deps curvlinops-for-pytorch backpack-for-pytorch einconv linear_operator opt-einsum`.
+"""
+
+import argparse
+import json
+import math
+import os
+import platform
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from measure.accuracy import Errors, Truth, errors, truth
+from measure.cases import CASES, QUICK, RANK, Case, load_case
+from measure.ours import OURS, doubled
+from measure.peers import PEERS, Answer, Method
+from measure.rates import best_rate, machine_rates, peak_mebibytes, rounds_of
+
+
+class Level(NamedTuple):
+    """Errors at the median problem, and the angle at the worst, up to which a peer counts."""
+
+    name: str
+    value: float
+    sine: float
+    worst_sine: float
+
+
+STRICT = Level("as accurate as asked (s 1e-6, angle 1e-5)", 1e-6, 1e-5, 1e-3)
+LENIENT = Level("less accurate too (s 2e-6, angle 1e-4)", 2e-6, 1e-4, 1e-2)
+LEEWAY = 3.0
+"""A peer may also be this much worse than ours on the same problems: near-equal values bound every method."""
+
+GOALS = {"fc128": (4, 3), "fc512": (8, 2), "conv": (6, 2), "sequence": (12, 2), "token": (3, 3)}
+"""Least ratio to the best peer, largest multiple of the arithmetic limit."""
+
+
+_COLUMNS = "method                       ms/problem  ours faster    passes  x limit     s median, max  angle median, max       peak"
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was measured of a method in a case; times in milliseconds per problem."""
+
+    method: str
+    milliseconds: float
+    fastest: float
+    rounds: int
+    problems: int
+    passes: float | None
+    times_limit: float | None
+    value_error: tuple[float, float] | None
+    """Median and largest over problems."""
+    sine: tuple[float, float] | None
+    peak_mebibytes: float
+    levels: tuple[str, ...]
+    """The names of the levels of accuracy that it reaches."""
+
+    @property
+    def ours(self) -> bool:
+        """Whether the method is ours."""
+        return self.method.startswith("ours")
+
+
+@dataclass(frozen=True)
+class Result:
+    """All rows of a case."""
+
+    case: str
+    title: str
+    truth: str
+    s10_over_s1: float
+    s11_over_s10: float
+    gigaflops: float
+    """The machine's rate that bounds the case, 10^9 operations per second."""
+    rows: list[Row]
+    doubling: dict[str, float]
+    """Time for twice the inputs or blocks over twice the time; 1 is linear."""
+
+
+def measured(case: Case, methods: Sequence[Method], exact: Truth, rounds: int, seconds: float) -> Result:
+    """Run all methods in turn and compare what they found with the truth."""
+    answers: dict[str, Answer | None] = {}
+
+    def answering(method: Method) -> Callable[[], None]:
+        def run() -> None:
+            answers[method.name] = method.solve(case, method.limit(case))
+
+        return run
+
+    calls = {method.name: answering(method) for method in methods}
+    work, rate_calls = machine_rates(case)
+    device = case.state.device
+    times = rounds_of({**rate_calls, **calls}, rounds, seconds, device)
+    rate = best_rate(work, times, convolutional=case.convolutional)
+    found = {name: None if answer is None else errors(answer, exact) for name, answer in answers.items()}
+    rows = []
+    for method in methods:
+        answer, taken, error = answers[method.name], times[method.name], found[method.name]
+        scale = 1e3 / (method.limit(case) * method.blocks(case))
+        passes = None if answer is None else answer.passes
+        # Peak memory takes one more run; of one that takes long, it can be told from the size of its Jacobian.
+        short = median(taken) < seconds / 3
+        rows.append(
+            Row(
+                method=method.name,
+                milliseconds=median(taken) * scale,
+                fastest=min(taken) * scale,
+                rounds=len(taken),
+                problems=method.limit(case),
+                passes=passes,
+                times_limit=None if passes is None else median(taken) * scale / (1e3 * passes * case.flops / rate),
+                value_error=None if error is None else _median_and_largest(error.value),
+                sine=None if error is None else _median_and_largest(error.sine),
+                peak_mebibytes=peak_mebibytes(calls[method.name], device) if short else math.nan,
+                levels=tuple(level.name for level in (STRICT, LENIENT) if reaches(level, error, found.get("ours"))),
+            )
+        )
+    values = exact.values
+    return Result(
+        case=case.name,
+        title=case.title,
+        truth=exact.how,
+        s10_over_s1=float(np.median(values[:, RANK - 1] / values[:, 0])),
+        s11_over_s10=float(np.median(values[:, RANK] / values[:, RANK - 1])),
+        gigaflops=rate / 1e9,
+        rows=rows,
+        doubling=doubling(case, rounds, seconds),
+    )
+
+
+def doubling(case: Case, rounds: int, seconds: float) -> dict[str, float]:
+    """Return by how much more than twice the time twice the inputs and twice the blocks take."""
+    calls = doubled(case)
+    times = {name: median(taken) for name, taken in rounds_of(calls, rounds, seconds, case.state.device).items()}
+    return {name: times[name] / (2 * times["once"]) for name in ("inputs", "blocks")}
+
+
+def reaches(level: Level, error: Errors | None, ours: Errors | None) -> bool:
+    """Return whether errors are of a level, or near ours for the same problems."""
+    if error is None:
+        return False
+    count = len(error.value)
+    bounds = [level.value, level.sine, level.worst_sine]
+    if ours is not None:
+        same = (np.median(ours.value[:count]), np.median(ours.sine[:count]), ours.sine[:count].max())
+        bounds = [max(bound, LEEWAY * float(own)) for bound, own in zip(bounds, same, strict=True)]
+    reached = (np.median(error.value), np.median(error.sine), error.sine.max())
+    return all(value <= bound for value, bound in zip(reached, bounds, strict=True))
+
+
+def best_peer(result: Result, level: Level) -> Row | None:
+    """Return the fastest peer of a level."""
+    peers = [row for row in result.rows if not row.ours and level.name in row.levels]
+    return min(peers, key=lambda row: row.milliseconds, default=None)
+
+
+def print_result(result: Result) -> None:
+    """Print the table of a case."""
+    print(f"\n{result.case}: {result.title}. s10/s1 {result.s10_over_s1:.2g}, s11/s10 {result.s11_over_s10:.4f}.")
+    print(f"Truth: {result.truth}. Machine: {result.gigaflops:.0f} GFLOP/s.")
+    print(_COLUMNS)
+    ours = next((row.milliseconds for row in result.rows if row.method == "ours"), math.nan)
+    for row in result.rows:
+        ratio = "" if row.ours else f"{row.milliseconds / ours:.2f}"
+        passes = "" if row.passes is None else f"{row.passes:.0f}"
+        limit = "" if row.times_limit is None else f"{row.times_limit:.1f}"
+        peak = "" if math.isnan(row.peak_mebibytes) else f"{row.peak_mebibytes:.0f} MiB"
+        print(
+            f"{row.method:28} {row.milliseconds:10.3f} {ratio:>12} {passes:>9} {limit:>8}   {_pair(row.value_error)}"
+            f"  {_pair(row.sine)}  {peak:>9}"
+        )
+    print("Twice the work over twice the time: " + ", ".join(f"{n} {r:.2f}" for n, r in result.doubling.items()))
+
+
+def print_summary(results: Sequence[Result]) -> None:
+    """Print where ours stands against the goals."""
+    for level in (STRICT, LENIENT):
+        print(f"\nBest peer, {level.name}:")
+        print(
+            "case               ours [ms]  stacked   best peer [ms]                         ratio  goal   x limit  goal"
+        )
+        for result in results:
+            rows = {row.method: row for row in result.rows}
+            ours, stacked, best = rows.get("ours"), rows.get("ours, all blocks stacked"), best_peer(result, level)
+            if ours is None or best is None:
+                continue
+            ratio_goal, limit_goal = GOALS.get(result.case, ("", ""))
+            stacked_time = "" if stacked is None else f"{stacked.milliseconds:.3f}"
+            print(
+                f"{result.case:18} {ours.milliseconds:9.3f} {stacked_time:>8}   {best.milliseconds:10.3f} "
+                f"{best.method:27} {best.milliseconds / ours.milliseconds:6.1f} {ratio_goal:>5}   {ours.times_limit or math.nan:7.1f}"
+                f" {limit_goal:>5}"
+            )
+
+
+def print_profile(case: Case) -> None:
+    """Print which operations our time goes to."""
+    method = next(method for method in OURS if method.name == "ours")
+    method.solve(case, len(case.points))
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        method.solve(case, len(case.points))
+    print(f"\n{case.name}: {case.title}")
+    print(profile.key_averages().table(sort_by="self_cpu_time_total", row_limit=18, max_name_column_width=40))
+
+
+def environment(device: torch.device) -> dict[str, Any]:
+    """Return what the numbers depend on besides the code."""
+    processor = platform.processor() or platform.machine()
+    if Path("/proc/cpuinfo").exists():
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        processor = next((line.split(": ")[1] for line in lines if line.startswith("model name")), processor)
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "processor": processor,
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        "threads": torch.get_num_threads(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "system": platform.platform(),
+    }
+
+
+def arguments_of(given: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cases", nargs="+", choices=CASES, default=None, help="default: all")
+    parser.add_argument("--peers", nargs="+", default=None, help="parts of peers' names, or none; default: all")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=20.0, help="of a method in a case; then it sits out")
+    parser.add_argument("--quick", action="store_true", help=f"cases {', '.join(QUICK)}, three rounds, 3 seconds")
+    parser.add_argument("--data", type=Path, default=os.environ.get("RAMODEL_DATA"), help="data folder")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--json", type=Path, default=None, metavar="FILE")
+    parser.add_argument("--profile", action="store_true", help="also print where our time goes")
+    arguments = parser.parse_args(given)
+    if arguments.quick:
+        arguments.cases, arguments.rounds, arguments.seconds = arguments.cases or list(QUICK), 3, 3.0
+    if arguments.data is not None and not arguments.data.is_dir():
+        parser.error(f"--data is {str(arguments.data)!r}; there is no such folder.")
+    if arguments.rounds < 1:
+        parser.error(f"--rounds is {arguments.rounds}; it must be at least 1.")
+    return arguments
+
+
+def main(given: Sequence[str] | None = None) -> None:
+    arguments = arguments_of(given)
+    torch.set_num_threads(1)
+    device = torch.device(arguments.device)
+    wanted = arguments.peers
+    peers = [peer for peer in PEERS if wanted is None or any(part in peer.name for part in wanted)]
+    for peer in peers:
+        if peer.missing:
+            print(f"left out: {peer.name}: {peer.module} is not installed. {peer.install}")
+    methods = [*OURS, *(peer for peer in peers if not peer.missing)]
+    results = []
+    for name in arguments.cases or CASES:
+        case = load_case(name, arguments.data)
+        exact = truth(case, len(case.points))
+        case = case.to(device=device)
+        suited = [method for method in methods if method.suits(case)]
+        results.append(measured(case, suited, exact, arguments.rounds, arguments.seconds))
+        print_result(results[-1])
+        if arguments.profile:
+            print_profile(case)
+        sys.stdout.flush()
+    print_summary(results)
+    if arguments.json is not None:
+        found = {"environment": environment(device), "cases": [asdict(result) for result in results]}
+        arguments.json.write_text(json.dumps(found, indent=2))
+
+
+def _median_and_largest(error: np.ndarray[Any, np.dtype[np.float64]]) -> tuple[float, float]:
+    return float(np.median(error)), float(error.max())
+
+
+def _pair(numbers: tuple[float, float] | None) -> str:
+    return f"{'-':>17}" if numbers is None else f"{numbers[0]:8.0e} {numbers[1]:8.0e}"
+
+
+if __name__ == "__main__":
+    main()
