@@ -36,7 +36,7 @@ def with_missed(operator: JacobianOperator, found: Ritz, search: Search) -> Ritz
     (Kuczynski & Wozniakowski 1992), and by far less where one value sticks out, as a missed one does unless it is
     close to s_K. Where the bound is above s_K the iteration goes on from there with the triplets in its basis.
     """
-    found = Ritz(*(field.clone() for field in found))
+    found = found._replace(passes=found.passes.clone())
     rank, eps = found.values.shape[1], torch.finfo(operator.dtype).eps
     capacity, keep = basis_size(rank, operator.output_size, operator.input_size, search.block_size)
     unsure, seed = torch.arange(operator.problems, device=operator.device), search.seed

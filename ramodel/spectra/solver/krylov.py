@@ -34,14 +34,15 @@ class KrylovBasis:
         self.passes = 0
         self.careful = self.device.type == "cuda"
         self._capacity = capacity
-        problems, of = operator.problems, {"dtype": self.dtype, "device": self.device}
-        self._left = torch.empty(capacity, problems, operator.output_size, **of).transpose(0, 1)
-        self._right = torch.empty(capacity + block_size, problems, operator.input_size, **of).transpose(0, 1)
+        problems, dtype, device = operator.problems, operator.dtype, operator.device
+        left = torch.empty(capacity, problems, operator.output_size, dtype=dtype, device=device)
+        right = torch.empty(capacity + block_size, problems, operator.input_size, dtype=dtype, device=device)
+        self._left, self._right = left.transpose(0, 1), right.transpose(0, 1)
         self._diagonal: list[Tensor] = []
         self._above: list[Tensor] = []
-        self._values = torch.zeros(problems, 0, dtype=torch.float64, device=self.device)
-        self._coupling = torch.zeros(problems, 0, block_size, dtype=torch.float64, device=self.device)
-        self._scale = torch.zeros(problems, **of)
+        self._values = torch.zeros(problems, 0, dtype=torch.float64, device=device)
+        self._coupling = torch.zeros(problems, 0, block_size, dtype=torch.float64, device=device)
+        self._scale = torch.zeros(problems, dtype=dtype, device=device)
 
     @property
     def problems(self) -> int:
@@ -107,15 +108,10 @@ class KrylovBasis:
         the diagonal. `problems` are indices of those to return; all where None.
         """
         block, kept = self.block_size, self._values.shape[1]
-        parts = (
-            self._values,
-            self._coupling,
-            torch.stack(self._diagonal, -1),
-            torch.stack(self._above, -1).transpose(1, 2),
-        )
+        values, coupling = self._values, self._coupling
+        diagonal, above = torch.stack(self._diagonal, dim=-1), torch.stack(self._above, dim=-1).transpose(1, 2)
         if problems is not None:
-            parts = tuple(part[problems] for part in parts)
-        values, coupling, diagonal, above = parts
+            values, coupling, diagonal, above = (part[problems] for part in (values, coupling, diagonal, above))
         matrix = torch.zeros(len(values), self.size, self.size, dtype=torch.float64, device=self.device)
         matrix[:, :kept, :kept].diagonal(dim1=1, dim2=2).copy_(values)
         matrix[:, :kept, kept : kept + block] = coupling
@@ -130,10 +126,13 @@ class KrylovBasis:
 
     def _follow(self, rows: Tensor, size: int, known: Tensor | None = None) -> None:
         known = rows[:, :0] if known is None else known
-        spare = random_rows(self.block_size, rows.shape[2], self.seed, self.dtype, self.device)
         floor = torch.zeros_like(self._scale)[:, None, None]
-        orthonormal_or_zero(rows, known, self._right.narrow(1, size, self.block_size), floor, spare)
+        orthonormal_or_zero(rows, known, self._right.narrow(1, size, self.block_size), floor, self._spare)
         self.size = size
+
+    def _spare(self) -> Tensor:
+        """Return random rows for a block, others at every step."""
+        return random_rows(self.block_size, self.operator.input_size, self.seed + self.passes, self.dtype, self.device)
 
     def _step(self) -> None:
         """Add one block of vectors."""
@@ -151,8 +150,7 @@ class KrylovBasis:
             self._scale = torch.maximum(self._scale, diagonal.diagonal(dim1=1, dim2=2).amax(dim=1))
             # Were the newest right vectors left to the sweep, an error of orthogonality would grow from step to step.
             back = less(matrices.rmatvec(left), diagonal, newest)
-            spare = random_rows(block, right.shape[2], self.seed + 1 + self.passes, image.dtype, image.device)
-            above = orthonormal_or_zero(back, known, right, floor, spare)
+            above = orthonormal_or_zero(back, known, right, floor, self._spare)
         else:
             diagonal = orthonormal(image, left)
             above = orthonormal(swept(less(matrices.rmatvec(left), diagonal, newest), known), right)
@@ -182,4 +180,5 @@ def random_image(operator: JacobianOperator, count: int, seed: int) -> Tensor:
 
 def _blocks(matrix: Tensor, block: int) -> Tensor:
     """Return the diagonal blocks of [N, s b, s b] as a view [N, b, b, s]."""
-    return matrix.unflatten(2, (-1, block)).unflatten(1, (-1, block)).diagonal(dim1=1, dim2=3)
+    steps = matrix.shape[1] // block
+    return torch.unflatten(torch.unflatten(matrix, 2, (steps, block)), 1, (steps, block)).diagonal(dim1=1, dim2=3)

@@ -24,6 +24,9 @@ _CAPACITY = 32
 _SAMPLE = 8
 """Problems at most that are asked whether it is time to look at all: a look costs as much as tens of small steps."""
 
+_SHARE = 16
+"""The sample is one problem in this number."""
+
 
 class Search(NamedTuple):
     """How far to go; the arguments of `solve`."""
@@ -109,18 +112,18 @@ def _projections(basis: KrylovBasis, keep: int, problems: Tensor | None = None) 
 def _settled(found: _Projections, rank: int, tolerance: float) -> Tensor:
     residuals = torch.linalg.vector_norm(found.coupling, dim=2)
     wanted = found.values[:, :rank]
-    settled = (residuals[:, :rank] <= tolerance * scales(wanted)).all(dim=1)
+    settled: Tensor = (residuals[:, :rank] <= tolerance * scales(wanted)).all(dim=1)
     if found.values.shape[1] == rank:
         return settled
     distance = torch.maximum(wanted[:, -1] - found.values[:, rank], tolerance * scales(wanted)[:, -1])
-    return settled & (residuals[:, rank] <= distance)
+    return settled.logical_and(residuals[:, rank] <= distance)
 
 
 def _time_to_look(basis: KrylovBasis, rank: int, keep: int, search: Search) -> bool:
     """Tell whether half of a sample of the problems have converged."""
     if basis.size <= rank:
         return False
-    count = min(_SAMPLE, -(-basis.problems // 16)) if basis.problems > _SAMPLE else basis.problems
+    count = min(_SAMPLE, -(-basis.problems // _SHARE))
     sample = torch.arange(count, device=basis.device) * (basis.problems // count)
     return 2 * int(_settled(_projections(basis, keep, sample), rank, search.tolerance).sum()) >= count
 

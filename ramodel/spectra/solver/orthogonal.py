@@ -1,5 +1,7 @@
 """Orthonormal rows for many problems at once, by Gram-Schmidt in batched products (QR is slow in batches on a GPU)."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -36,7 +38,7 @@ def orthonormal(rows: Tensor, out: Tensor) -> Tensor:
     """Write orthonormal rows to `out` and return R [N, p, p], upper triangular, with ``rows_i = sum_j R_ji out_j``."""
     count = rows.shape[1]
     if count == 1:
-        length = torch.linalg.vector_norm(rows, dim=2, keepdim=True)
+        length: Tensor = torch.linalg.vector_norm(rows, dim=2, keepdim=True)
         torch.div(rows, length, out=out)
         return length
     factor = rows.new_zeros(len(rows), count, count)
@@ -52,11 +54,13 @@ def orthonormal(rows: Tensor, out: Tensor) -> Tensor:
     return factor
 
 
-def orthonormal_or_zero(rows: Tensor, known: Tensor, out: Tensor, floor: Tensor, spare: Tensor | None = None) -> Tensor:
+def orthonormal_or_zero(
+    rows: Tensor, known: Tensor, out: Tensor, floor: Tensor, spare: Callable[[], Tensor] | None = None
+) -> Tensor:
     """As `orthonormal`, against `known` rows [N, j, n] as well, safe where rows vanish.
 
     A row that is left shorter than `floor` [N, 1, 1] counts as zero: so do its column of R and its row of `out`, which
-    takes a random row of `spare` [p, n] instead if that is given (and zero where no direction is left).
+    takes one of the random rows [p, n] that `spare` gives instead (or zero where no direction is left).
     """
     factor = rows.new_zeros(len(rows), rows.shape[1], rows.shape[1])
     rows = _swept_twice(rows, known)
@@ -71,7 +75,7 @@ def orthonormal_or_zero(rows: Tensor, known: Tensor, out: Tensor, floor: Tensor,
         factor[:, i, i] = torch.where(alive, length, 0.0)[:, 0, 0]
         row = torch.where(alive, row / length, 0.0)
         if spare is not None and _any(~alive):
-            row = torch.where(alive, row, _fresh(spare[i], known, earlier))
+            row = torch.where(alive, row, _fresh(spare()[i], known, earlier))
         out[:, i : i + 1] = row
     return factor
 

@@ -39,7 +39,7 @@ class Ritz(NamedTuple):
 
 
 def scales(values: Tensor) -> Tensor:
-    """Return ``max(s_k, 1e-3 s_1)`` of decreasing values [N, K], what residuals are relative to; 1 where all are zero."""
+    """Return ``max(s_k, 1e-3 s_1)`` of values [N, K], what residuals are relative to; 1 where all are zero."""
     scale = torch.maximum(values, _SMALL_VALUE * values[:, :1])
     return torch.where(scale == 0.0, 1.0, scale)
 
@@ -63,10 +63,13 @@ def _orthonormal(vectors: Tensor, seed: int) -> Tensor:
     if not len(off):
         return vectors
     rows, vectors = vectors[off], vectors.clone()
-    spare = random_rows(count, size, seed, rows.dtype, rows.device)
     length = torch.linalg.vector_norm(rows, dim=2, keepdim=True)
     out = torch.zeros_like(rows)
     floor = torch.full_like(length[:, :1], _OWN_PART)
+
+    def spare() -> Tensor:
+        return random_rows(count, size, seed, vectors.dtype, vectors.device)
+
     orthonormal_or_zero(torch.where(length > 0.0, rows / length, 0.0), rows[:, :0], out, floor, spare)
     vectors[off] = out
     return vectors
