@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-import torch
 from torch import Tensor
 
 __all__ = [
@@ -16,7 +15,7 @@ __all__ = [
     "UnrecognisedError",
     "axis_of",
     "broadcast",
-    "constant_layout",
+    "constant_of",
     "is_plain",
     "regroup",
     "resize",
@@ -102,10 +101,22 @@ def broadcast(layouts: Sequence[Layout], shape: Sequence[int]) -> Layout:
     return tuple(result)
 
 
-def constant_layout(tensor: Tensor, layout: Layout) -> Layout:
-    """Return the layout of a stored constant that is broadcast against values of `layout`."""
-    size = tensor.shape
-    return tuple(() if size[place] == 1 else layout[place] for place in range(-tensor.ndim, 0))
+def constant_of(tensor: Tensor, layout: Layout) -> tuple[Tensor, Layout]:
+    """Return a constant that is broadcast against values of `layout`, and its own layout.
+
+    One that differs between tokens is repeated for the samples (in no more memory): which tokens are kept will differ
+    between them.
+    """
+    own = _broadcast_layout(tensor, layout)
+    labels = {factor.label for axis in own for factor in axis}
+    if "token" in labels and "sample" not in labels:
+        sizes = [1] * (len(layout) - tensor.ndim) + list(tensor.shape)
+        for place, axis in enumerate(layout):
+            if any(factor.label == "sample" for factor in axis):
+                sizes[place] = math.prod(factor.size for factor in axis)
+        tensor = tensor.expand(sizes)
+        own = _broadcast_layout(tensor, layout)
+    return tensor, own
 
 
 def resize(layout: Layout, rows: Rows) -> Layout:
@@ -120,20 +131,20 @@ def take(tensor: Tensor, layout: Layout, rows: Rows) -> Tensor:
     """Return the constant of the kept rows; unchanged where it belongs to no sample and no token."""
     factors = [factor for axis in layout for factor in axis]
     labels = [factor.label for factor in factors]
-    if "sample" not in labels and "token" not in labels:
+    if "sample" not in labels:
         return tensor
     unfolded = tensor.reshape([factor.size for factor in factors])
     if "token" in labels and rows.tokens is not None:
-        if "sample" not in labels:
-            samples = torch.arange(len(rows.samples), device=tensor.device)
-            repeated = tensor.expand(len(samples), *tensor.shape)
-            return take(repeated, (axis_of(len(samples), "sample"), *layout), Rows(samples, rows.tokens))
         sample, token = labels.index("sample"), labels.index("token")
         kept = unfolded.movedim((sample, token), (0, 1))[rows.samples[:, None], rows.tokens]
         kept = kept.movedim((0, 1), (sample, token))
     else:
         kept = unfolded.index_select(labels.index("sample"), rows.samples)
     return kept.reshape(shape_of(resize(layout, rows)))
+
+
+def _broadcast_layout(tensor: Tensor, layout: Layout) -> Layout:
+    return tuple(() if tensor.shape[place] == 1 else layout[place] for place in range(-tensor.ndim, 0))
 
 
 def _merged(axis: Sequence[Factor]) -> Axis:

@@ -29,9 +29,9 @@ def _convolution(
     dilation: int | Sequence[int] = 1,
     groups: int = 1,
 ) -> Tensor:
-    value = recorder.dependent(image)
     if recorder.value(weight) is not None or image.ndim != weight.ndim:
         raise UnrecognisedError("it convolves with the state as weight, or one image without a batch")
+    value = recorder.dependent(image)
     spatial = weight.ndim - 2
     spread = _each(dilation, spatial)
     if isinstance(padding, str):
@@ -67,6 +67,12 @@ def _average_pool(recorder: Recorder, func: Any, image: Tensor, *options: Any) -
     return recorder.record(result, layout, [(value, [pool])])
 
 
+def _adaptive_average_pool(recorder: Recorder, func: Any, image: Tensor, size: Sequence[int]) -> Tensor:
+    if any(length != 1 for length in size):
+        raise UnrecognisedError("it pools to a given size, which has no linear rule here")
+    return recorder.replay(torch.mean, image, (-2, -1), keepdim=True)  # type: ignore[no-any-return]
+
+
 def _each(option: int | Sequence[int], spatial: int) -> tuple[int, ...]:
     sizes = (option,) if isinstance(option, int) else tuple(option)
     return sizes * spatial if len(sizes) == 1 else sizes
@@ -75,4 +81,5 @@ def _each(option: int | Sequence[int], spatial: int) -> tuple[int, ...]:
 CONVOLVING: dict[Any, Rule] = {
     **dict.fromkeys((_aten.conv1d, _aten.conv2d, _aten.conv3d), _convolution),
     _aten.avg_pool2d: _average_pool,
+    _aten.adaptive_avg_pool2d: _adaptive_average_pool,
 }

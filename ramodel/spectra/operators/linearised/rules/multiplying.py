@@ -6,7 +6,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ramodel.spectra.operators.linearised.layout import Axis, Factor, Layout, UnrecognisedError, axis_of, is_plain
+from ramodel.spectra.operators.linearised.layout import (
+    Axis,
+    Factor,
+    Layout,
+    UnrecognisedError,
+    axis_of,
+    constant_of,
+    is_plain,
+)
 from ramodel.spectra.operators.linearised.maps.linear_map import LinearMap
 from ramodel.spectra.operators.linearised.maps.product import LeftProduct, Linear, OwnColumn, RightProduct
 from ramodel.spectra.operators.linearised.maps.scale import Scale
@@ -20,11 +28,9 @@ _aten = torch.ops.aten
 
 
 def _linear(recorder: Recorder, func: Any, inputs: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    if any(recorder.value(part) is not None for part in (weight, bias)):
+        return recorder.replay(lambda: inputs @ weight.mT + (0.0 if bias is None else bias))  # type: ignore[no-any-return]
     value = recorder.dependent(inputs)
-    if recorder.value(weight) is not None:
-        raise UnrecognisedError("it calls torch.nn.functional.linear with a weight that depends on the state")
-    if bias is not None and recorder.value(bias) is not None:
-        return recorder.replay(lambda: func(inputs, weight) + bias)  # type: ignore[no-any-return]
     refuse_labels(value.layout, [-1], func)
     return _by_weight(recorder, func(inputs, weight, bias), value, weight.mT)
 
@@ -42,8 +48,8 @@ def _matmul(recorder: Recorder, func: Any, left: Tensor, right: Tensor) -> Tenso
     first, second = recorder.value(left), recorder.value(right)
     if second is None and right.ndim == 2 and first is not None and is_plain(first.layout[-1]):
         return _by_weight(recorder, result, first, right)
-    first_layout = first.layout if first else _layout_beside(second, left, result)
-    second_layout = second.layout if second else _layout_beside(first, right, result)
+    left, first_layout = _factor(first, left, second, result)
+    right, second_layout = _factor(second, right, first, result)
     rows, contracted, columns = _matrix_axes(func, first_layout, second_layout)
     batch = _batch_axes(first, second, result)
     layout = (*batch, rows, columns)
@@ -96,11 +102,12 @@ def _batch_axes(first: Value | None, second: Value | None, result: Tensor) -> La
     return tuple(axes)
 
 
-def _layout_beside(value: Value | None, constant: Tensor, result: Tensor) -> Layout:
-    """Return the layout of a constant factor: its leading axes go with those of the other."""
-    batch = _batch_axes(value, None, result)
-    lead = [() if constant.shape[place] == 1 else batch[place + 2] for place in range(-constant.ndim, -2)]
-    return (*lead, *(axis_of(size) for size in constant.shape[-2:]))
+def _factor(value: Value | None, tensor: Tensor, other: Value | None, result: Tensor) -> tuple[Tensor, Layout]:
+    """Return a factor and its layout; the leading axes of a constant go with those of the other factor."""
+    if value is not None:
+        return tensor, value.layout
+    whole = (*_batch_axes(other, None, result), *(axis_of(size) for size in tensor.shape[-2:]))
+    return constant_of(tensor, whole)
 
 
 def _in_context(layout: Layout) -> Layout:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
-from ramodel.spectra.operators.linearised.layout import Layout, broadcast, constant_layout, shape_of
+from ramodel.spectra.operators.linearised.layout import Layout, broadcast, constant_of, shape_of
 from ramodel.spectra.operators.linearised.maps.linear_map import LinearMap
 from ramodel.spectra.operators.linearised.maps.rearranging import Expand
 from ramodel.spectra.operators.linearised.maps.scale import Scale
@@ -59,7 +59,7 @@ def expansion(source: Layout, target: Layout) -> list[LinearMap]:
 def scale_by(factor: Tensor | float, value: Value, layout: Layout) -> Scale:
     """Return the product with a constant that is broadcast against `layout`."""
     tensor = value.tensor.new_tensor(factor) if not isinstance(factor, Tensor) else factor.to(value.tensor)
-    return Scale(tensor, constant_layout(tensor, layout))
+    return Scale(*constant_of(tensor, layout))
 
 
 def _sum(recorder: Recorder, func: Any, first: Any, second: Any, *, alpha: float = 1) -> Tensor:
@@ -117,6 +117,14 @@ def _quotient(recorder: Recorder, func: Any, first: Any, second: Any, **keywords
     )
 
 
+def _gated(recorder: Recorder, func: Any, tensor: Tensor, dim: int = -1) -> Tensor:
+    def replacement() -> Tensor:
+        first, second = tensor.chunk(2, dim)
+        return first * torch.sigmoid(second)
+
+    return recorder.replay(replacement)  # type: ignore[no-any-return]
+
+
 POINTWISE: dict[Any, Rule] = {
     _aten.add: _sum,
     _aten.sub: _difference,
@@ -124,6 +132,7 @@ POINTWISE: dict[Any, Rule] = {
     _aten.neg: _negation,
     _aten.mul: _product,
     _aten.div: _quotient,
+    _aten.glu: _gated,
     # Elementwise, though torch does not mark them so.
     **dict.fromkeys((_aten.hardswish, _aten._prelu_kernel), pointwise),
 }
