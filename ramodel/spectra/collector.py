@@ -85,7 +85,7 @@ class SpectraCollector:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.__exit__(kind or _UnfinishedError, error or _UnfinishedError(), trace)
+        self._file.__exit__(kind or _UnfinishedError, error, trace)
 
     def put(self, stage: str, inputs: slice, *, block: int | slice = slice(None), **values: Tensor | ArrayLike) -> None:
         """Store results of some inputs of one stage.

@@ -114,12 +114,12 @@ class Diagonal(DenseOperator):
     rmatvec = matvec
     def select(self, problems):
         return Diagonal(self.values[problems])
-values = torch.linspace(9.0, 0.0, 30000).pow(6).expand(16, -1)
+values = torch.linspace(9.0, 0.0, 30000).pow(6).expand(8, -1)
 solve(Diagonal(values[:1]), 8, tolerance=0.5)
 before = int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize()
 solve(Diagonal(values), 8, tolerance=0.5)
 real = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
-print(16 * solver_bytes(30000, 30000, 8, itemsize=4, method="lanczos") / real)
+print(8 * solver_bytes(30000, 30000, 8, itemsize=4, method="lanczos") / real)
 """
 
 

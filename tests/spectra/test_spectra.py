@@ -174,6 +174,7 @@ def test_large_files_are_read_where_they_are_used(tmp_path, monkeypatch):
     assert not left.variable._in_memory
     assert found.singular_values.variable._in_memory
     assert np.array_equal(left.isel(input=[2, 0]), collected().stages["early"].left.isel(input=[2, 0]))
+    assert left.values.size == 3 * 4 * 5 * 8
     assert not left.variable._in_memory
     found.save(tmp_path / "s.nc")  # onto the file that it is read from
     assert found.identical(collected())
