@@ -97,3 +97,16 @@ FLOAT32_STATISTICS = 1e-3
 
 FLOAT32_STATE = 1e-6
 """Absolute: states of order one that are kept in float32."""
+
+SOLVED_FLOAT32 = 3e-7
+"""Relative to s_1: singular values from a Krylov space in float32 (a few of its rounding errors, 1.2e-7)."""
+
+SOLVED_FLOAT64 = 1e-7
+"""Relative to s_1: singular values whose residuals are below 1e-4, in float64: the square of that, over gaps of a
+tenth and less."""
+
+BASIS_FLOAT64 = 1e-12
+"""Relative: relations and orthogonality of a basis of some tens of vectors in float64."""
+
+BASIS_FLOAT32 = 2e-6
+"""The same in float32: some tens of its rounding errors."""

@@ -9,8 +9,8 @@ from ramodel.spectra.solver.orthogonal import orthonormal_or_zero, random_rows
 
 __all__ = ["Ritz", "scales", "tidied"]
 
-_ORTHONORMAL = 1e-3
-"""Largest entry of the Gram matrix of vectors, less the identity, above which they are orthonormalised anew."""
+_ORTHONORMAL = 100.0
+"""Times eps: entries of the Gram matrix of vectors, less the identity, above which they are orthonormalised anew."""
 
 _SMALL_VALUE = 1e-3
 """Residuals are relative to s_k, or to this fraction of s_1 where s_k is less."""
@@ -59,7 +59,8 @@ def tidied(ritz: Ritz, seed: int) -> Ritz:
 def _orthonormal(vectors: Tensor, seed: int) -> Tensor:
     count, size = vectors.shape[1:]
     identity = torch.eye(count, dtype=vectors.dtype, device=vectors.device)
-    off = torch.nonzero((vectors @ vectors.mT - identity).abs().amax(dim=(1, 2)) > _ORTHONORMAL)[:, 0]
+    error = (vectors @ vectors.mT - identity).abs().amax(dim=(1, 2))
+    off = torch.nonzero(error > _ORTHONORMAL * torch.finfo(vectors.dtype).eps)[:, 0]
     if not len(off):
         return vectors
     rows, vectors = vectors[off], vectors.clone()

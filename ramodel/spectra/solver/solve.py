@@ -86,18 +86,11 @@ def solve(
 
     Examples
     --------
-    >>> from ramodel.spectra.operators import JacobianOperator
-    >>> class Diagonal(JacobianOperator):
-    ...     problems, input_size, output_size = 1, 500, 500
-    ...     dtype, device = torch.float64, torch.device("cpu")
-    ...     def matvec(self, vectors):
-    ...         return vectors * torch.linspace(5.0, 0.0, 500, dtype=torch.float64) ** 3
-    ...     rmatvec = matvec
-    ...     def select(self, problems):
-    ...         return self
-    >>> solved = solve(Diagonal(), 3)
-    >>> solved.singular_values[0].tolist(), bool(solved.converged.all())
-    ([125.0..., 124.25..., 123.50...], True)
+    >>> from ramodel.spectra.operators import DenseOperator
+    >>> jacobians = torch.diag_embed(torch.linspace(2.0, 0.0, 201, dtype=torch.float64) ** 3)[None]
+    >>> solved = solve(DenseOperator(jacobians), 3)
+    >>> [round(value, 6) for value in solved.singular_values[0].tolist()], bool(solved.converged.all())
+    ([8.0, 7.8806, 7.762392], True)
     """
     integer("rank", rank)
     positive("tolerance", tolerance)

@@ -25,7 +25,7 @@ class SolvedTriplets(NamedTuple):
     residual_adjoint: Tensor
     """``[N, K]``, |J^T u_k - s_k v_k|, from products made at the end."""
     gap: Tensor
-    """``[N]``, s_K / s_{K+1} with the value that the solver found next; inf if that is 0 or there is none."""
+    """``[N]``, s_K / s_{K+1} with the value that was found next, which may fall short of s_{K+1}; inf if it is 0."""
     converged: Tensor
     """``[N, K]``, whether both residuals are within the tolerance (or within rounding errors of s_1)."""
     tail_energy: Tensor
