@@ -93,6 +93,10 @@ def test_blocks_that_change_their_input():
     calls = record(network, inputs(), inspect(network, inputs(), blocks=["1", "2"], skip="inside"))
     assert bool((calls[0].state < 0).any())  # the state before it was changed
     assert torch.equal(calls[0].output, calls[1].state)
+    for call in calls:
+        before = call.state.clone()
+        assert torch.equal(call(call.state), call.output)
+        assert torch.equal(call.state, before)
 
     class Adding(nn.Module):
         def __init__(self):

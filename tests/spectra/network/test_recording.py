@@ -87,6 +87,33 @@ def test_caches_are_not_filled_by_replays(asks):
     assert [len(cache.entries) for cache in network.caches if cache] == filled
 
 
+class Scaled(Block):
+    def forward(self, hidden, scale, *, shift):
+        return super().forward(hidden) + scale * shift[0] * shift[1]
+
+
+class Doubling(nn.Module):
+    """Writes to its state between the blocks, which it hands constants of its own dtype."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.ModuleList([Scaled(nn.Linear(5, 5), True), Scaled(nn.Linear(5, 5), True)])
+
+    def forward(self, hidden):
+        for layer in self.layers:
+            hidden = layer(hidden, torch.tensor(2.0), shift=(torch.tensor([1.0]), torch.tensor([3])))
+            hidden.mul_(2.0)
+        return hidden
+
+
+def test_states_that_the_network_goes_on_to_change():
+    first, second = recorded(Doubling(), inputs())
+    assert torch.equal(first(first.state), first.output)
+    assert torch.equal(second.state, 2.0 * first.output)
+    assert first.arguments[1].dtype == first.keywords["shift"][0].dtype == torch.float64
+    assert first.keywords["shift"][1].dtype == torch.int64
+
+
 class Noise(nn.Module):
     def forward(self, hidden):
         return torch.randn_like(hidden)
