@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any
 
 import numpy as np
+import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
@@ -16,7 +17,7 @@ from ramodel.files import whole_file
 from ramodel.netcdf import TreeWriter
 from ramodel.spectra.layout import SpectraLayout
 from ramodel.spectra.spectra import Spectra
-from ramodel.spectra.storage import StoredSpectra, stage_group, write_summaries
+from ramodel.spectra.storage import stage_group, write_summaries
 
 __all__ = ["SpectraCollector"]
 
@@ -128,13 +129,14 @@ class SpectraCollector:
             If something was never put.
         """
         attributes |= {"notes": "\n".join(" ".join(note.split()) for note in notes)} if notes else {}
-        own = self._own.gathered(attributes)
-        means = None if self.class_means is None else self.class_means.gathered({})
-        if self._writer is None or self._output is None:
-            return Spectra(*own, None if means is None else Spectra(*means))
-        write_summaries(self._writer, own.summary, None if means is None else means.summary)
-        self._file.close()
-        return Spectra.load(self._output)
+        summary = self._own.summary().assign_attrs(attributes)
+        means = None if self.class_means is None else self.class_means.summary()
+        if self._writer is not None and self._output is not None:
+            write_summaries(self._writer, summary, means)
+            self._file.close()
+            return Spectra.load(self._output)
+        at_means = None if self.class_means is None or means is None else Spectra(means, self.class_means.stages())
+        return Spectra(summary, self._own.stages(), at_means)
 
 
 class _Part:
@@ -179,17 +181,20 @@ class _Part:
             target[index] = _checked(f"{name} of {described}", array, shape, may_be_nan=name in _MAY_BE_NAN)
             self._filled[name][rows, inputs] = True
 
-    def gathered(self, attributes: dict[str, Any]) -> StoredSpectra:
-        """Return all there is; raise ValueError where something was never put."""
+    def summary(self) -> xr.Dataset:
+        """Return the numbers of all blocks; raise ValueError where something was never put."""
         for name, filled in self._filled.items():
             if not filled.all():
                 block, item = np.argwhere(~filled)[0]
                 raise ValueError(f"{name!r} was never put for {self._layout.blocks[block]!r} at input {item}.")
-        stages = {
+        return self._summary
+
+    def stages(self) -> dict[str, xr.Dataset]:
+        """Return the datasets of the stages, gathered in memory."""
+        return {
             name: template.assign({key: template[key].copy(data=one) for key, one in self._arrays[name].items()})
             for name, template in self._templates.items()
         }
-        return StoredSpectra(self._summary.assign_attrs(attributes), stages)
 
 
 def _checked(name: str, array: NDArray[Any], shape: tuple[int, ...], *, may_be_nan: bool) -> NDArray[Any]:
