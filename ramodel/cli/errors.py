@@ -44,7 +44,7 @@ def library_errors(command: "type[Command]", name: str) -> Iterator[None]:
     """Turn bad arguments that the library refuses, and files it cannot reach, into `UsageError`.
 
     An ArithmeticError other than an overflow of the arguments, such as a computation that left the range of numbers or
-    a root that could not be proven, becomes a `CommandError` with exit code 1.
+    a root that could not be proven, becomes a `CommandError` with exit code 1; so does a lack of memory.
 
     Only errors that ramodel raises on purpose count: a ValueError that escapes from NumPy, or from an operation in
     ramodel's own code, is a bug and keeps its traceback.
@@ -55,10 +55,10 @@ def library_errors(command: "type[Command]", name: str) -> Iterator[None]:
         raise
     except OSError as error:
         raise UsageError(f"ramodel {name}: {_with_options(_describe(error), command)}") from error
-    except (ValueError, TypeError, ArithmeticError, ModuleNotFoundError) as error:
+    except (ValueError, TypeError, ArithmeticError, MemoryError, ModuleNotFoundError) as error:
         if not _raised_on_purpose(error):
             raise
-        failed = isinstance(error, ArithmeticError) and not isinstance(error, OverflowError)
+        failed = isinstance(error, (ArithmeticError, MemoryError)) and not isinstance(error, OverflowError)
         kind = CommandError if failed else UsageError
         raise kind(f"ramodel {name}: {_with_options(str(error), command)}") from error
 

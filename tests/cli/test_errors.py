@@ -6,7 +6,7 @@ import types
 import pytest
 
 from ramodel.checks import integer, positive, writable_folder
-from ramodel.cli.errors import UsageError, did_you_mean, library_errors
+from ramodel.cli.errors import CommandError, UsageError, did_you_mean, library_errors
 from ramodel.cli.predict import Predict
 
 
@@ -70,6 +70,16 @@ def test_files(tmp_path):
         raise OSError(errno.ENOSPC, "No space left on device", str(missing))
 
     assert sentence(full) == f"ramodel predict: {missing}: No space left on device."
+
+
+def test_lack_of_memory_is_a_failure_not_wrong_use():
+    lack = in_ramodel('raise MemoryError("block 1 needs 9 GiB for one input; batch_size cannot help.")')
+    with (
+        pytest.raises(CommandError, match=r"^ramodel predict: block 1 needs 9 GiB") as caught,
+        library_errors(Predict, "predict"),
+    ):
+        lack()
+    assert caught.value.code == 1
 
 
 def test_broken_pipe_is_not_wrong_use():

@@ -51,6 +51,11 @@ def test_classes_are_folders(place):
     assert np.array_equal(found.read([2]), np.asarray(pictures[2])[None])
 
 
+def test_classes_are_numbered_by_the_alphabet(place):
+    write(place, {f"{name}/1.png": png(picture()) for name in "hbfadgce"})
+    assert find_images(place)["train"].class_names == tuple("abcdefgh")
+
+
 def test_parts_share_their_classes(place):
     files = {"data/train/cat/1.png": 0, "data/train/dog/1.png": 1, "data/val/dog/1.png": 2}
     write(place, {name: png(picture(seed)) for name, seed in files.items()})
