@@ -87,10 +87,10 @@ def solve(
     Examples
     --------
     >>> from ramodel.spectra.operators import DenseOperator
-    >>> jacobians = torch.diag_embed(torch.linspace(2.0, 0.0, 201, dtype=torch.float64) ** 3)[None]
+    >>> jacobians = torch.diag_embed(torch.linspace(2.0, 0.0, 201, dtype=torch.float64))[None]
     >>> solved = solve(DenseOperator(jacobians), 3)
     >>> [round(value, 6) for value in solved.singular_values[0].tolist()], bool(solved.converged.all())
-    ([8.0, 7.8806, 7.762392], True)
+    ([2.0, 1.99, 1.98], True)
     """
     integer("rank", rank)
     positive("tolerance", tolerance)
