@@ -3,6 +3,7 @@
 from ramodel.report.figures import FIGURES, Figure, draw
 from ramodel.report.illustrations import ILLUSTRATIONS, Illustration, illustrate, illustrations_markdown
 from ramodel.report.measurements import Measurements, load_measurements
+from ramodel.report.network_report import write_network_report
 from ramodel.report.portraits import PORTRAITS, Portrait, portray
 from ramodel.report.readme import run_readme
 from ramodel.report.tables import verdict_markdown, verdict_rows, verdict_table
@@ -24,4 +25,5 @@ __all__ = [
     "verdict_markdown",
     "verdict_rows",
     "verdict_table",
+    "write_network_report",
 ]

@@ -127,9 +127,10 @@ def portray(
     *,
     untrained: Spectra | None = None,
     names: Sequence[str] = (),
+    formats: Sequence[str] = ("png", "svg"),
     progress: bool = True,
 ) -> list[Path]:
-    """Draw portraits of a measured network into `folder`, each as PNG and SVG, and return the paths.
+    """Draw portraits of a measured network into `folder` and return the paths.
 
     Parameters
     ----------
@@ -141,6 +142,8 @@ def portray(
         A control with the same blocks, drawn in grey.
     names
         Keys of `PORTRAITS`; all of them by default.
+    formats
+        Of the files: "png", "svg".
     progress
         Whether to show a bar.
 
@@ -154,6 +157,6 @@ def portray(
     paths = []
     with progress_bar("drawing", len(chosen), show=progress) as bar:
         for portrait in chosen:
-            paths += save(portrait.draw(spectra, untrained), target / portrait.name)
+            paths += save(portrait.draw(spectra, untrained), target / portrait.name, formats)
             bar.advance(status=portrait.name)
     return paths
