@@ -11,7 +11,7 @@ from ramodel.spectra.network.observation import NamedBlock, Visit
 
 __all__ = ["Stage", "found_stages", "given_blocks", "given_stages", "scope"]
 
-_Lists = (nn.ModuleList, nn.Sequential)
+_LISTS = (nn.ModuleList, nn.Sequential)
 
 
 class Stage(NamedTuple):
@@ -78,7 +78,7 @@ def given_stages(
 
 def scope(model: nn.Module) -> str:
     """Return the name below which blocks are looked for: "blocks" where the network has a list of that name."""
-    return "blocks" if isinstance(getattr(model, "blocks", None), _Lists) else ""
+    return "blocks" if isinstance(getattr(model, "blocks", None), _LISTS) else ""
 
 
 def found_stages(
@@ -100,10 +100,11 @@ def found_stages(
     ValueError
         If there are no such lists, or several that do not follow one another.
     """
+    own = scope(model)
     lists = {
         name: [f"{name}.{child}".lstrip(".") for child, _ in module.named_children()]
         for name, module in model.named_modules()
-        if isinstance(module, _Lists) and (name + ".").startswith(scope(model))
+        if isinstance(module, _LISTS) and (not own or f"{name}.".startswith(f"{own}."))
     }
     keeping = {
         name: [member for member in members if member in visits and visits[member].keeps_shape]
@@ -254,7 +255,7 @@ def _none_found(model: nn.Module, visits: Mapping[str, Visit]) -> str:
     residual = [name for name, visit in visits.items() if name and seen_skip(visit).skip]
     if residual:
         return f"{start}. These modules add to their input: say blocks={residual!r}, or some of them."
-    lists = [name for name, module in model.named_modules() if name and isinstance(module, _Lists)]
+    lists = [name for name, module in model.named_modules() if name and isinstance(module, _LISTS)]
     outer = [name for name in lists if not any(name.startswith(f"{other}.") for other in lists)]
     if not outer:
         return f"{start}. Pass the blocks, as modules or names."

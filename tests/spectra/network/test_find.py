@@ -102,8 +102,8 @@ def test_what_stands_between_blocks_parts_them():
 
 def test_own_blocks_come_first():
     network = Network()
-    network.other = nn.Sequential(residual(4), residual(4))
-    network.head = nn.Sequential(network.other, network.head)
+    network.blocks_of_the_head = nn.Sequential(residual(4), residual(4))
+    network.head = nn.Sequential(network.blocks_of_the_head, network.head)
     assert list(found(network)) == ["blocks"]
 
 
