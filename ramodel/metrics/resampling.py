@@ -28,10 +28,10 @@ def resampled_depth_exponent(
     """Return the exponent of singular values across depth with its interval over inputs (RA4: -1).
 
     The slope of ``ln s`` against ``ln L``. "least squares" fits the means of ``ln s`` over inputs; "Theil-Sen" takes
-    the medians over inputs and then the median of the slopes of all pairs of networks of different depth (Theil 1950;
-    Sen 1968), which up to 29 % of wild networks cannot move far. The interval says nothing of other seeds or of the
-    bend of the law itself (S4): `ramodel.metrics.depth_exponent` has one for that. Invariant under the scale of s and
-    under the order of the inputs up to the draws.
+    the medians over inputs and then the median of the slopes of all pairs of networks of different depth (Sen 1968),
+    which up to 29 % of wild networks cannot move far. The interval says nothing of other seeds or of the bend of the
+    law itself (S4): `ramodel.metrics.depth_exponent` has one for that. Invariant under the scale of s and under the
+    order of the inputs up to the draws.
 
     Parameters
     ----------

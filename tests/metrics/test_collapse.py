@@ -102,6 +102,14 @@ def test_more_dimensions_than_samples_need_no_matrix_of_that_size():
         assert function(large, labels) == pytest.approx(float(function(small, labels)), rel=1e-8)
 
 
+def test_states_far_from_the_origin_keep_their_c_minus_one_dimensions():
+    """The last dimension of the centred means is rounding of the offset, and must not be divided by."""
+    rng = np.random.default_rng(0)
+    states, labels = rng.normal(size=(12, 5)), np.arange(12) % 3
+    error = metrics.variability_error(states, labels)
+    assert metrics.variability_error(states + 1e6, labels) == pytest.approx(float(error), rel=1e-6)
+
+
 def test_class_means_that_coincide_have_documented_values():
     states = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
     labels = [0, 0, 1, 1]

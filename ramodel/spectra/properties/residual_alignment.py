@@ -49,7 +49,8 @@ def residual_alignment(
     labels
         ``[N]``, whole numbers; by default those of the measurement.
     head
-        W ``[C, d]``, for NC3: the weights that read the last states as they are, row c for the label c.
+        W ``[C, d]``, for NC3: the weights that read the last states as they are, row c for the label c. Of no use
+        without labels.
     progress
         Show a bar on a terminal.
 
@@ -85,7 +86,7 @@ def residual_alignment(
     controls = {} if untrained is None else untrained.stages
     stages = spectra.stages
     if weights is not None:
-        _check_head(weights, stages, chosen)
+        _check_head(weights, stages)
     total = sum(_steps(stage) for stage in (*stages.values(), *controls.values()))
     with progress_bar("residual alignment", total, show=progress) as bar:
         measured = {name: _measured(stage, classes, chosen, weights, bar) for name, stage in stages.items()}
@@ -158,17 +159,15 @@ def _steps(stage: Spectra) -> int:
     return sum(1 for _ in parts(stage)) + (0 if states is None else states.sizes["state"])
 
 
-def _check_head(head: NDArray[np.float64], stages: dict[str, Spectra], labels: _Labels | None) -> None:
+def _check_head(head: NDArray[np.float64], stages: dict[str, Spectra]) -> None:
     states = (kept(stage, "states") for stage in stages.values())
     widths = {variable.sizes["coordinate"] for variable in states if variable is not None}
-    if head.shape[1] not in widths:
-        known = " or ".join(map(str, sorted(widths))) or "not been kept and have no"
+    if widths and head.shape[1] not in widths:
         raise ValueError(
-            f"head has shape {head.shape}; it must read the states of a stage as they are, which have {known} "
-            "coordinates. Leave it out where the network pools or normalises before the head."
+            f"head has shape {head.shape}; it must read the states of a stage as they are, which have "
+            f"{' or '.join(map(str, sorted(widths)))} coordinates. Leave it out where the network pools or normalises "
+            "before the head."
         )
-    if labels is None:
-        raise ValueError(f"head has shape {head.shape}, but no labels are known to compare it with; give labels.")
 
 
 def _on_cpu(array: ArrayLike | Tensor) -> ArrayLike:
