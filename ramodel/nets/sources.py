@@ -47,7 +47,7 @@ def read_source(name_or_path: str | os.PathLike[str], data_folder: str | os.Path
     ValueError
         If the name is unknown or a file is damaged.
     """
-    if name_or_path == "digits":
+    if str(name_or_path) == "digits":
         from sklearn.datasets import load_digits
 
         digits = load_digits()

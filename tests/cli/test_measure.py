@@ -268,6 +268,8 @@ ERRORS = [
     ([*OWN[:-1], "x.npz"], "--weights is 'x.npz'; its name must end in .safetensors, .pt or .pth"),
     ([*OWN, "--inputs-file", "x.npz", "--data", "."], "--inputs-file is 'x.npz'; give it or data, not both"),
     ([*OWN, "--inputs-file", "y.npz"], "--inputs-file is 'y.npz'; it must be a file that exists"),
+    (["measure", "--model", "cifar10-resnet20", "--data", "x.npz"], "--model is 'cifar10-resnet20'; it is read from"),
+    (["measure", "--model", "cifar10-resnet20", "--data", "."], "--model is 'cifar10-resnet20'; the data folder '.'"),
     ([*OWN, "--data", "y.zip"], "--data is 'y.zip'; nothing of this name is in"),
     ([*OWN, "--inputs-file", "x.npz", "--mean", "1", "2"], "--mean has 2 numbers; give one, or one for each of 3"),
     ([*OWN, "--inputs-file", "x.npz", "--size", "8"], "--size is 8; only images of a folder by class or of a .zip"),

@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -87,6 +88,10 @@ def test_idx_folder_gives_its_test_part(tmp_path):
     found = load_inputs(tmp_path)
     assert (found.values == 20 / 255).all()
     assert found.values.shape == (3, 1, 2, 2)
+
+
+def test_a_path_may_be_a_name():
+    assert load_inputs(Path("digits"), count=3).labels.tolist() == [0, 1, 2]
 
 
 def test_names_are_looked_up_in_the_data_folder(tmp_path):

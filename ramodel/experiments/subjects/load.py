@@ -97,8 +97,10 @@ def _checkpoint_subject(folder: str | os.PathLike[str]) -> Subject:
 
 
 def _cifar_subject(name: str, data: str | os.PathLike[str] | None) -> Subject:
-    has_it = data is not None and (Path(data).expanduser() / CIFAR_RESNETS[name]).exists()
-    folder = data if has_it or data_root(None) is None else None
+    place = None if data is None else Path(data).expanduser()
+    has_it = place is not None and (place / CIFAR_RESNETS[name]).exists()
+    # Where other data are measured, the weights are those of the data folder that the environment names.
+    folder = place if place is not None and place.is_dir() and (has_it or data_root(None) is None) else None
     network = load_cifar_resnet(in_data_folder("model", name, CIFAR_RESNETS[name], folder))
     classes = network.linear.out_features
     return Subject(
