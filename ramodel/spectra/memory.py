@@ -74,6 +74,12 @@ def activation_bytes(call: BlockCall) -> int:
 
     They are counted, not guessed: the block is replayed at one input, and what automatic differentiation saves for
     the first and for the second derivative is summed up. Weights, which all inputs share, are left out.
+
+    Examples
+    --------
+    >>> state = torch.zeros(64, 1000)
+    >>> activation_bytes(BlockCall("0", torch.nn.Tanh(), "none", state, state, {}, (None,))) >= 4 * state[0].nbytes
+    True
     """
     weights = {weight.untyped_storage().data_ptr() for weight in call.weights.values()}
     saved: dict[int, int] = {}

@@ -75,6 +75,14 @@ def jacobian_statistics(
     M. F. Hutchinson, "A stochastic estimator of the trace of the influence matrix", Comm. Statist. Simulation
     Comput. 19 (1990) 433-450. R. A. Meyer, C. Musco, C. Musco and D. P. Woodruff, "Hutch++: optimal stochastic trace
     estimation", SOSA 2021, 142-155.
+
+    Examples
+    --------
+    >>> from ramodel.spectra.operators import DenseOperator
+    >>> shear = DenseOperator(torch.tensor([[[1.0, 1.0], [0.0, 1.0]]]))
+    >>> found = jacobian_statistics(shear, ["trace", "frobenius"])
+    >>> found["trace"].item(), round(found["frobenius"].item(), 4), found["trace_error"].item()
+    (2.0, 1.7321, 0.0)
     """
     for name in names:
         one_of("names", name, ["trace", "frobenius", "asymmetry", "normality", "eigenvalues"])
