@@ -36,12 +36,9 @@ def _random_frames(stage: Spectra, width: int, top: int) -> dict[str, float]:
         beyond = beyond + (0.0 if tail is None else tail)  # grids of whole Jacobians, not of their rank-K parts
     coupling = float(np.median(baselines.coupling_error(values[..., :top], width, tail_energy=beyond)))
     affinity, diagonal = baselines.subspace_affinity_score(top, width), baselines.diagonal_energy_score(top)
-    found = (
-        {}
-        if (spectrum := _spectrum_of_normality(stage, values, width)) is None
-        else {"normality_error": float(np.median(baselines.normality_error(spectrum, width)))}
-    )
-    return found | {
+    spectrum = _spectrum_of_normality(stage, values, width)
+    normality = {} if spectrum is None else {"normality_error": baselines.normality_error(spectrum, width)}
+    return {name: float(np.median(levels)) for name, levels in normality.items()} | {
         "asymmetry_error": baselines.asymmetry_error(width),
         "symmetry_score": baselines.absolute_cosine(width),
         "symmetry_cosine": 0.0,

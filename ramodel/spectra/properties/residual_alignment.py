@@ -207,7 +207,8 @@ def _notes_of_stage(stage: Spectra) -> list[str]:
         notes.append("Vectors were not kept: no RA2.")
     elif kept(stage, "jacobian") is None and kept(stage, "alignment_left_right") is None:
         notes.append(
-            "RA2 between blocks is that of the rank-K part of each Jacobian; alignment=True measures all of it."
+            "RA2 is that of the rank-K part of each Jacobian; alignment=True (between blocks) and "
+            "statistics=('asymmetry', 'normality') (within) measure all of it."
         )
     if kept(stage, "states") is None:
         notes.append("Blocks do not follow one another: no RA1.")
