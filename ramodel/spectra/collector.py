@@ -168,7 +168,8 @@ class _Part:
             if name in self._summary:
                 variable = self._summary[name].variable
                 target = variable.values
-                place |= {"block": rows, "rank": slice(0, self._layout.rank_of(known))}
+                place |= {"block": rows, "rank": slice(self._layout.rank_of(known))}
+                place["index"] = slice(self._layout.eigenvalues_of(known))
             elif name in self._arrays[stage]:
                 variable = self._templates[stage][name].variable
                 target = self._arrays[stage][name]

@@ -95,7 +95,7 @@ class SpectraLayout:
     statistics: tuple[str, ...] = ()
     """Of "trace", "frobenius", "asymmetry", "normality", "eigenvalues"."""
     eigenvalues: int = 0
-    """How many are kept for each Jacobian (one more where that would part a conjugate pair; NaN fills up)."""
+    """How many are kept for each Jacobian, at most (one more where that would part a conjugate pair; NaN fills up)."""
     alignment: bool = False
     jacobians: bool = False
     order: tuple[str, ...] = ()
@@ -121,12 +121,16 @@ class SpectraLayout:
         """Return the number of triplets that the Jacobians of `stage` have."""
         return min(self.rank, self.vector_size(stage))
 
+    def eigenvalues_of(self, stage: StageLayout) -> int:
+        """Return the length of the axis of eigenvalues in `stage`: those asked for or all there are, and one."""
+        return min(self.eigenvalues, self.vector_size(stage)) + 1
+
     def summary(self) -> xr.Dataset:
         """Return the numbers of all blocks as a dataset without memory: one value broadcast to every shape.
 
-        A stage with fewer triplets than others has NaN beyond its own (True in `converged`).
+        A stage with fewer triplets or eigenvalues than others has NaN beyond its own (True in `converged`).
         """
-        sizes = {"rank": max(map(self.rank_of, self.stages)), "index": self.eigenvalues + 1}
+        sizes = {"rank": max(map(self.rank_of, self.stages)), "index": max(map(self.eigenvalues_of, self.stages))}
         lead = self._lead
         of_block = {name: (stage.name, skip) for stage in self.stages for name, skip in _skips(stage)}
         coordinates = self._coordinates(self.blocks, sizes["rank"]) | {

@@ -12,7 +12,7 @@ STAGES = (
 ORDER = ("a.0", "a.1", "z.0", "a.2", "z.1")
 EVERYTHING = {
     "statistics": ("trace", "frobenius", "asymmetry", "normality", "eigenvalues"),
-    "eigenvalues": 2,
+    "eigenvalues": 4,
     "alignment": True,
     "jacobians": True,
 }
@@ -31,7 +31,7 @@ def layout(inputs=4, **options):
 def numbers(plan, stage, block, inputs, rng):
     """What a measurement finds for one block at some inputs."""
     found = {}
-    sizes = {"rank": plan.rank_of(stage)}
+    sizes = {"rank": plan.rank_of(stage), "index": plan.eigenvalues_of(stage)}
     for part in (plan.summary(), plan.vectors_of(stage)):
         for name, variable in part.data_vars.items():
             if name != "states":

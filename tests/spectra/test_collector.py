@@ -41,7 +41,10 @@ def test_every_number_lies_where_it_was_put():
     for name in again[0]:
         variable = late.dataset[name] if name in late.dataset else getattr(late, name)
         expected = np.concatenate([again[0][name], again[1][name]], axis=1 if name.startswith("alignment") else 0)
-        assert np.array_equal(variable.isel(block=1), expected), name
+        found = variable.isel(block=1)
+        if "index" in found.dims:  # the other stage has more eigenvalues
+            found = found.isel(index=slice(expected.shape[-1]))
+        assert np.array_equal(found, expected), name
 
 
 def test_several_blocks_at_once():
