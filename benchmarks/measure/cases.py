@@ -6,6 +6,7 @@ import os
 from copy import deepcopy
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -44,8 +45,8 @@ class Case:
     @property
     def module(self) -> nn.Module:
         """The block, or its branch."""
-        block = self.network.blocks[self.block]  # type: ignore[index]
-        return block.branch if self.skip == "branch" else block  # type: ignore[union-attr, no-any-return]
+        block: Any = self.network.blocks[self.block]  # type: ignore[index]
+        return block.branch if self.skip == "branch" else block  # type: ignore[no-any-return]
 
     @property
     def names(self) -> list[str]:
@@ -152,14 +153,14 @@ def _fully_connected(name: str, width: int, data: Path | None) -> Case:
     title = f"fully connected, width {width}, {kind}, {str(dtype).removeprefix('torch.')}"
     block = 10 if kind == "collapsed" else 5
     images = images[_away_from_kinks(network, images, block)][:64]
-    return _case(name, title, network, images, block=block, skip="inside", flops=4.0 * width**2)
+    return _case(name, title, network, images, block=block, skip="branch", flops=4.0 * width**2)
 
 
 def _away_from_kinks(network: nn.Module, images: Tensor, block: int) -> Tensor:
     """Return which images put no ReLU of a block so near its kink that rounding decides which Jacobian there is."""
+    blocks: Any = network.blocks
     with torch.no_grad():
-        state = network.blocks[:block](network.embed(images))  # type: ignore[index, operator]
-        before = network.blocks[block].branch[0](state)  # type: ignore[index, union-attr]
+        before: Tensor = blocks[block].branch[0](blocks[:block](network.embed(images)))  # type: ignore[operator]
     return before.abs().amin(1) > 1e-5 * before.abs().mean()
 
 

@@ -156,9 +156,9 @@ def trained(
     )
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs)
     for _ in range(epochs):
-        for batch in torch.randperm(len(images), generator=generator).split(100):
+        for batch in torch.randperm(len(images), generator=generator).split(100):  # type: ignore[no-untyped-call]
             optimiser.zero_grad()
-            functional.cross_entropy(network(images[batch]), labels[batch]).backward()
+            functional.cross_entropy(network(images[batch]), labels[batch]).backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimiser.step()
         schedule.step()

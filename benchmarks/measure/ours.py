@@ -1,17 +1,21 @@
-"""Ours: on products written for the block, stacked over blocks, on products of any module."""
+"""Ours: one block, all blocks stacked, one block as if it were unknown, and the one call for a whole network."""
 
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import torch
 from measure.cases import RANK, Case
 from measure.peers import Answer, Method
 
+from ramodel import measure
 from ramodel.spectra.network.call import BlockCall
 from ramodel.spectra.operators import JacobianOperator, StackedOperator, jacobian_operator
 from ramodel.spectra.solver import solve
 
-__all__ = ["OURS", "doubled"]
+__all__ = ["OURS", "STACKED", "doubled", "our_methods"]
+
+OURS, STACKED = "ours", "ours, all blocks stacked"
 
 
 def _operator(case: Case, count: int, *, analytic: bool = True, block: int | None = None) -> JacobianOperator:
@@ -25,18 +29,37 @@ def _operator(case: Case, count: int, *, analytic: bool = True, block: int | Non
     return jacobian_operator(call, tokens="diagonal" if case.per_token else "sequence", analytic=analytic)
 
 
-def _solved(case: Case, count: int, *, analytic: bool) -> Answer:
-    found = solve(_operator(case, count, analytic=analytic), RANK)
+def _solved(case: Case, count: int, *, tolerance: float, analytic: bool) -> Answer:
+    found = solve(_operator(case, count, analytic=analytic), RANK, tolerance=tolerance)
     return Answer(found.singular_values, found.right, float(found.passes.double().mean()))
 
 
-def _stacked(case: Case, count: int) -> Answer:
+def _stacked(case: Case, count: int, *, tolerance: float) -> Answer:
     """Solve all blocks of the network at once, each at the states of the case's block."""
     numbers = range(_depth(case))
     operators = [_operator(case, count, block=number) for number in numbers]
-    found = solve(StackedOperator(operators), RANK)
+    found = solve(StackedOperator(operators), RANK, tolerance=tolerance)
     own = slice(case.block * count, (case.block + 1) * count)
     return Answer(found.singular_values[own], found.right[own], float(found.passes.double().mean()))
+
+
+def _whole_call(case: Case, count: int, *, tolerance: float) -> Answer:
+    """Measure all blocks of the network at the first images, as a user would: forward, adjoint test, result and all."""
+    spectra = measure(
+        case.network,
+        case.images[: count * len(case.state) // len(case.points)],
+        blocks=case.names,
+        rank=RANK,
+        skip=case.skip,  # type: ignore[arg-type]
+        tolerance=tolerance,
+        dtype=case.state.dtype,
+        tokens="diagonal" if case.per_token else "sequence",
+        progress=False,
+    )
+    values, right = spectra.singular_values[case.block].values, spectra.right[case.block].values
+    return Answer(
+        torch.from_numpy(values).reshape(count, RANK), torch.from_numpy(right).reshape(count, RANK, case.size)
+    )
 
 
 def _depth(case: Case) -> int:
@@ -47,18 +70,21 @@ def _stackable(case: Case) -> bool:
     return case.size <= 1024 and not case.per_token
 
 
-OURS = (
-    Method("ours", partial(_solved, analytic=True)),
-    Method("ours, all blocks stacked", _stacked, _stackable, blocks=_depth),
-    Method("ours, any module", partial(_solved, analytic=False)),
-)
+def our_methods(tolerance: float) -> tuple[Method, ...]:
+    """Return our methods at a tolerance."""
+    return (
+        Method(OURS, partial(_solved, tolerance=tolerance, analytic=True)),
+        Method(STACKED, partial(_stacked, tolerance=tolerance), _stackable, blocks=_depth),
+        Method("ours, measure()", partial(_whole_call, tolerance=tolerance), blocks=_depth),
+        Method("ours, any module", partial(_solved, tolerance=tolerance, analytic=False)),
+    )
 
 
-def doubled(case: Case) -> dict[str, Callable[[], object]]:
+def doubled(case: Case, tolerance: float) -> dict[str, Callable[[], object]]:
     """Return calls that solve a case once, with twice the inputs, and with the block twice."""
-    twice = case.grown(2)
+    twice, search = case.grown(2), partial(solve, rank=RANK, tolerance=tolerance)
     return {
-        "once": lambda: solve(_operator(case, len(case.points)), RANK),
-        "inputs": lambda: solve(_operator(twice, len(twice.points)), RANK),
-        "blocks": lambda: solve(StackedOperator([_operator(case, len(case.points)) for _ in range(2)]), RANK),
+        "once": lambda: search(_operator(case, len(case.points))),
+        "inputs": lambda: search(_operator(twice, len(twice.points))),
+        "blocks": lambda: search(StackedOperator([_operator(case, len(case.points)) for _ in range(2)])),
     }

@@ -89,9 +89,9 @@ def peak_mebibytes(call: Callable[[], object], device: torch.device) -> float:
         Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
     except OSError:
         return math.nan
-    before = _status("VmRSS")
+    resident = _status("VmRSS")
     call()
-    return (_status("VmHWM") - before) / 2**10
+    return (_status("VmHWM") - resident) / 2**10
 
 
 def _status(field: str) -> float:
