@@ -1,8 +1,11 @@
 """`ramodel measure`: the instrument on anyone's network."""
 
+import shlex
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import msgspec
 
 from ramodel.cli.command import Command, Maybe, Switch
 from ramodel.cli.errors import UsageError
@@ -117,6 +120,9 @@ class Measure(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
     untrained: Switch = False
     """Measure the network as it was before training too, the control, into a second file beside --out."""
 
+    report: Maybe[Path] = None
+    """Folder for a report: README.md with the tables, and pictures of RA1-RA4; made where it is missing."""
+
     seed: int = 0
     """Seed of starting vectors, of random token ids and of the untrained network."""
 
@@ -185,8 +191,30 @@ class Measure(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
         arguments = subject.arguments(inputs)
         measured = [_measure(network.to(device), arguments, file, options) for file, network in networks.items()]
         found = residual_alignment(*measured, classes=_classes(subject, inputs), head=subject.head)
-        print_measurement(subject, inputs, measured[0], found, list(networks), as_json=self.json)
+        written = [*networks]
+        if self.report is not None:
+            from ramodel.report import write_network_report
+
+            written += write_network_report(
+                self.report,
+                measured[0],
+                found,
+                untrained=measured[1] if self.untrained else None,
+                title=f"{subject.name}, {inputs.origin}",
+                command=self._again(),
+            )
+        print_measurement(subject, inputs, measured[0], found, written, as_json=self.json)
         return 0 if all(bool(spectra.converged.all()) for spectra in measured) else 1
+
+    def _again(self) -> str:
+        """Return the command line that measures the same: every option that is not at its default."""
+        words = ["ramodel", "measure"]
+        for option in msgspec.structs.fields(self):
+            value = getattr(self, option.name)
+            if value != option.default:
+                values = value if isinstance(value, tuple) else () if value is True else (value,)
+                words += [self.flag(option.name), *map(str, values)]
+        return shlex.join(words)
 
 
 def _measure(network: Any, arguments: Any, file: Path, options: dict[str, Any]) -> "Spectra":

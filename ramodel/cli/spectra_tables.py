@@ -17,9 +17,25 @@ if TYPE_CHECKING:
 
 __all__ = ["print_measurement"]
 
-_ADVICE = re.compile(r"\b(alignment|rank|statistics|tolerance|vectors)=\(?'?(\w+)'?,?\)?")
+_ADVICE = re.compile(r"\b(alignment|rank|statistics|tolerance|vectors)=(\[[^]]*\]|'?\w+'?)")
 
 _BLOCKS = "Medians over inputs; the effective number of s_1 ... s_K is exp(entropy of s_k / sum s)."
+
+_SHOWN = {
+    ("line_shape_ratio", None),
+    ("step_cv", None),
+    ("asymmetry_error", None),
+    ("left_right_affinity_score", "same block"),
+    ("left_affinity_score", "all pairs of blocks"),
+    ("right_affinity_score", "all pairs of blocks"),
+    ("diagonal_energy_score", "all pairs of blocks"),
+    ("stable_rank", None),
+    ("energy_outside_error", None),
+    ("gap", None),
+    ("largest_singular_value", None),
+    ("inverse_slope_theil_sen", None),
+}
+"""Readings in the table, and the pairs of blocks that they are taken over; all are in the JSON and in the report."""
 
 _BETWEEN = {
     "adjacent blocks": "neighbours",
@@ -40,7 +56,9 @@ def print_measurement(
     as_json: bool,
 ) -> None:
     """Print a measurement as tables, or as one line of JSON."""
-    blocks, readings = _block_rows(spectra), _reading_rows(alignment)
+    from ramodel.report.measured_rows import block_rows, reading_rows
+
+    blocks, readings = block_rows(spectra), reading_rows(alignment)
     notes = [*spectra.notes, *alignment.notes]
     if as_json:
         say_json(
@@ -59,42 +77,23 @@ def print_measurement(
     title = f"{subject.name}, at {count} input{'' if count == 1 else 's'}: {inputs.origin}"
     tables = [_block_table(blocks, title)]
     for stage in alignment.stages:
-        rows = [row for row in readings if row["stage"] == stage and row["property"].startswith("RA")]
+        rows = [row for row in readings if row["stage"] == stage and _is_shown(row)]
         tables.append(_reading_table(rows, stage if len(alignment.stages) > 1 else "", alignment.untrained is not None))
     show(*tables, "\n".join(map(_as_options, notes)), f"written to {' and '.join(map(str, files))}", gap=True)
 
 
+def _is_shown(row: dict[str, Any]) -> bool:
+    return (row["metric"], None) in _SHOWN or (row["metric"], row["over"]) in _SHOWN
+
+
 def _as_options(note: str) -> str:
     """Return a note with the arguments that it advises, such as ``rank=12``, as options, such as ``--rank 12``."""
-    return _ADVICE.sub(lambda hit: f"--{hit[1]}" + ("" if hit[2] == "True" else f" {hit[2]}"), note)
 
+    def option(hit: re.Match[str]) -> str:
+        words = re.findall(r"\w+", hit[2])
+        return " ".join([f"--{hit[1]}", *words]) if words != ["True"] else f"--{hit[1]}"
 
-def _block_rows(spectra: "Spectra") -> list[dict[str, Any]]:
-    """Return a row for each block: medians over inputs, the worst residual."""
-    import numpy as np
-
-    from ramodel import metrics
-
-    rows = []
-    for name, stage in spectra.stages.items():
-        for block in stage.blocks:
-            part = stage.sel(block=block)
-            values = part.singular_values.transpose(..., "rank").values
-            rows.append(
-                {
-                    "block": block,
-                    "stage": name,
-                    "skip": str(part.dataset["skip"].values.item()),
-                    "s_1": float(np.median(values[..., 0])),
-                    "s_k": float(np.median(values[..., -1])),
-                    "k": values.shape[-1],
-                    "effective_number": float(np.median(metrics.effective_rank(values))),
-                    "residual": float(part.residual.max()),
-                    "converged": int(part.converged.sum()),
-                    "triplets": part.converged.size,
-                }
-            )
-    return rows
+    return _ADVICE.sub(option, note)
 
 
 def _block_table(rows: list[dict[str, Any]], title: str) -> "RenderableType":
@@ -113,25 +112,6 @@ def _block_table(rows: list[dict[str, Any]], title: str) -> "RenderableType":
     )
     headings = ("block", "skip", "s_1", "s_K", "K", "effective number", "largest residual", "converged")
     return columns(cells, headings, title=title, note=_BLOCKS, left=2)
-
-
-def _reading_rows(alignment: "ResidualAlignment") -> list[dict[str, Any]]:
-    return [
-        {
-            "stage": reading.stage,
-            "property": reading.property,
-            "metric": reading.metric,
-            "label": reading.label,
-            "over": reading.where,
-            "median": reading.median,
-            "lower_quartile": reading.lower,
-            "upper_quartile": reading.upper,
-            "if_it_holds": reading.ideal,
-            "no_structure": reading.baseline,
-            "untrained": reading.untrained,
-        }
-        for reading in alignment.readings
-    ]
 
 
 def _reading_table(rows: list[dict[str, Any]], title: str, controlled: bool) -> "RenderableType":

@@ -15,6 +15,7 @@ from ramodel.spectra.collector import SpectraCollector
 from ramodel.spectra.network import Batch, Inputs, Skip, inspect, untouched
 from ramodel.spectra.network.evaluation import exact_autograd
 from ramodel.spectra.operators import Tokens
+from ramodel.spectra.precision import full_precision
 from ramodel.spectra.request import Method, Request, Statistic, Vectors
 from ramodel.spectra.run import MeasurementRun
 from ramodel.spectra.spectra import Spectra
@@ -145,11 +146,11 @@ def measure(
     )
     if class_means and labels is None:
         raise ValueError("class_means is True without labels; give the class of each input: labels=[...].")
-    with untouched(model), exact_autograd():
+    with untouched(model), full_precision(), exact_autograd():
         batch = Batch.of(inputs)
         known = None if labels is None else whole_labels("labels", labels, len(batch))
         inspection = inspect(model, batch, blocks=blocks, skip=skip, dtype=request.dtype)
-        run = MeasurementRun(batch, inspection, request, known)
+        run = MeasurementRun(batch, inspection, request, known, streamed=output is not None)
         means = run.class_means_layout() if class_means else None
         with (
             SpectraCollector(run.layout(), class_means=means, output=output) as collector,

@@ -3,7 +3,6 @@
 import gc
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -18,6 +17,7 @@ from ramodel.spectra.operators import JacobianOperator
 from ramodel.spectra.operators.tokens import token_pairs
 from ramodel.spectra.plan import Plan, planned
 from ramodel.spectra.request import Request
+from ramodel.spectra.trajectory import stacked_states
 
 __all__ = ["MeasurementRun"]
 
@@ -37,11 +37,16 @@ class MeasurementRun:
         What is wanted.
     labels
         [N] int64, or None.
+    streamed
+        Whether vectors and states go to a file and not into memory.
     """
 
-    def __init__(self, batch: Batch, inspection: Inspection, request: Request, labels: Tensor | None) -> None:
+    def __init__(
+        self, batch: Batch, inspection: Inspection, request: Request, labels: Tensor | None, *, streamed: bool
+    ) -> None:
         self._batch, self._inspection, self._request, self._labels = batch, inspection, request, labels
         self._pairs = self._token_pairs()
+        self._result_bytes = 0 if streamed else self.layout().nbytes
         self._plan = self._planned()
         self._kinds: dict[str, str] = {}
         self._class_states: dict[str, Tensor] = {}
@@ -55,7 +60,8 @@ class MeasurementRun:
     @property
     def notes(self) -> list[str]:
         """What was found and taken, and how the products were made."""
-        memory = f"{self._plan.inputs} inputs at once; predicted memory {self._plan.nbytes / 2**20:.0f} MiB."
+        mebibytes = (self._plan.nbytes + self._result_bytes) / 2**20
+        memory = f"{self._plan.inputs} inputs at once; predicted memory {mebibytes:.0f} MiB."
         return [*self._inspection.notes, memory, *self._kinds.values()]
 
     def layout(self) -> SpectraLayout:
@@ -94,15 +100,8 @@ class MeasurementRun:
         assert collector.class_means is not None
         for stage, calls in self._by_stage(self._last_calls):
             states = self._class_states[stage.name]
-            at_means = []
-            for call, state in zip(calls, states, strict=False):
-                if call.per_sample:
-                    raise ValueError(
-                        f"class_means is True, but block {call.name!r} is called with something that differs from "
-                        "sample to sample (such as a mask), which has no mean. Measure without class means."
-                    )
-                with torch.no_grad():
-                    at_means.append(replace(call, state=state, output=call(state)))
+            with torch.no_grad():
+                at_means = [call.at(state) for call, state in zip(calls, states, strict=False)]
             collector.class_means.put(stage.name, slice(0, states.shape[1]), states=states)
             self._measure_stage(stage, at_means, slice(0, states.shape[1]), collector.class_means.put, progress)
 
@@ -111,7 +110,7 @@ class MeasurementRun:
         self._last_calls = record(inspection.model, self._batch.rows(rows), inspection, self._request.dtype)
         found = {}
         for stage, calls in self._by_stage(self._last_calls):
-            found[stage.name] = _states(calls)
+            found[stage.name] = stacked_states(calls)
             collector.put(stage.name, rows, states=found[stage.name])
             self._measure_stage(stage, calls, rows, collector.put, progress)
         if collector.class_means is not None:  # only now: a batch that memory cuts short comes again
@@ -142,7 +141,8 @@ class MeasurementRun:
         inspection = self._inspection
         calls = record(inspection.model, self._batch.rows(slice(1)), inspection, self._request.dtype)
         stages = [stage_calls for _, stage_calls in self._by_stage(calls)]
-        return planned(stages, len(self._batch), max(1, len(self._pairs)), self._request)
+        pairs = max(1, len(self._pairs))
+        return planned(stages, len(self._batch), pairs, self._request, result_bytes=self._result_bytes)
 
     def _token_pairs(self) -> tuple[str, ...]:
         """Return the names of the pairs of tokens; raise where stages have not the same tokens."""
@@ -216,13 +216,6 @@ def _release_memory() -> None:
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-
-
-def _states(calls: Sequence[BlockCall]) -> Tensor:
-    """Return h_0, ..., h_L of a stage, [L + 1, N, *shape]."""
-    last = calls[-1]
-    final = last.state + last.output if last.skip == "branch" else last.output
-    return torch.stack([*(call.state for call in calls), final])
 
 
 def _without_vectors(results: Results) -> Results:

@@ -37,9 +37,7 @@ def test_it_is_the_public_function():
 @pytest.mark.parametrize("convention", CONVENTIONS)
 def test_small_states_give_what_the_parts_give(convention):
     network = Network(convention, activation=nn.GELU())
-    spectra = measure(
-        network, inputs(), rank=2, labels=LABELS, class_means=True, keep_jacobians=True, progress=False
-    )
+    spectra = measure(network, inputs(), rank=2, labels=LABELS, class_means=True, keep_jacobians=True, progress=False)
     jacobians = residual_jacobians(network, inputs())
     assert np.allclose(spectra.jacobian, jacobians, rtol=DENSE_FLOAT64)
     assert np.allclose(spectra.states, states(network, inputs()))

@@ -200,7 +200,7 @@ def _notes_of_stage(stage: Spectra) -> list[str]:
     notes = []
     if tail_energies(stage) is None:
         notes.append(
-            "The energy beyond the triplets is not known (statistics=('frobenius',) estimates it): "
+            "The energy beyond the triplets is not known (statistics=['frobenius'] estimates it): "
             "stable rank and energy outside the top C are at least those shown."
         )
     if kept(stage, "left") is None:
@@ -208,7 +208,7 @@ def _notes_of_stage(stage: Spectra) -> list[str]:
     elif kept(stage, "jacobian") is None and kept(stage, "alignment_left_right") is None:
         notes.append(
             "RA2 is that of the rank-K part of each Jacobian; alignment=True (between blocks) and "
-            "statistics=('asymmetry', 'normality') (within) measure all of it."
+            "statistics=['asymmetry', 'normality'] (within them) measure all of it."
         )
     if kept(stage, "states") is None:
         notes.append("Blocks do not follow one another: no RA1.")
