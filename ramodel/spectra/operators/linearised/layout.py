@@ -116,7 +116,7 @@ def constant_of(tensor: Tensor, layout: Layout) -> tuple[Tensor, Layout]:
                 sizes[place] = math.prod(factor.size for factor in axis)
         tensor = tensor.expand(sizes)
         own = _broadcast_layout(tensor, layout)
-    return tensor, own
+    return tensor.detach(), own
 
 
 def resize(layout: Layout, rows: Rows) -> Layout:

@@ -33,7 +33,7 @@ class Convolution(LinearMap):
 
     def __init__(self, weight: Tensor, geometry: ConvolutionGeometry) -> None:
         channels_last = torch.channels_last if weight.ndim == 4 else torch.contiguous_format
-        self.weight = weight.contiguous(memory_format=channels_last)
+        self.weight = weight.detach().contiguous(memory_format=channels_last)
         self.geometry = geometry
 
     @property

@@ -17,7 +17,7 @@ class Linear(LinearMap):
     """``x M`` along the last axis, one matrix [in, out] for all problems, each of which has `rows` such vectors."""
 
     def __init__(self, matrix: Tensor, rows: float) -> None:
-        self.matrix = matrix.contiguous()
+        self.matrix = matrix.detach().contiguous()
         self.rows = rows
         self._inputs, self._outputs = matrix.shape
 
@@ -28,8 +28,7 @@ class Linear(LinearMap):
 
     def apply(self, tangent: Tensor) -> Tensor:
         """Return the image of a tangent [p, *shape]."""
-        product = torch.mm(tangent.reshape(-1, self._inputs), self.matrix)
-        return product.view(*tangent.shape[:-1], self._outputs)
+        return torch.matmul(tangent, self.matrix)
 
     def accumulate(self, tangent: Tensor, total: Tensor) -> None:
         """Add the image to `total`."""
