@@ -31,7 +31,8 @@ def untouched(model: nn.Module) -> Iterator[None]:
         for module, mode in training:
             module.training = mode
         for parameter, flag, gradient in gradients:
-            parameter.requires_grad_(flag)
+            if parameter.requires_grad != flag:  # weights made in inference mode do not let it be set
+                parameter.requires_grad_(flag)
             parameter.grad = gradient
     for (name, tensor), version in zip(tensors, versions, strict=True):
         if tensor._version != version:
@@ -53,7 +54,7 @@ def refuse_unmeasurable(model: nn.Module) -> None:
     for name, tensor in _weights(model):
         _refuse_weight(name, tensor)
     for name, parameter in model.named_parameters():
-        if not bool(torch.isfinite(parameter).all()):
+        if not bool(torch.isfinite(parameter.detach()).all()):
             raise ValueError(f"weight {name!r} holds a number that is not finite; the network cannot be measured.")
     for name, buffer in model.named_buffers():  # infinities are what masks of attention are made of
         if buffer.is_floating_point() and bool(torch.isnan(buffer).any()):
