@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from ramodel.problem import Problem as Problem
     from ramodel.problem import random_problem as random_problem
     from ramodel.simulate import minimise as minimise
+    from ramodel.spectra import Spectra as Spectra
     from ramodel.spectra import measure as measure
+    from ramodel.spectra import residual_alignment as residual_alignment
     from ramodel.statements import STATEMENTS as STATEMENTS
     from ramodel.statements import statement as statement
     from ramodel.theory import FrobeniusModel as FrobeniusModel
@@ -47,9 +49,11 @@ _HOMES = {
     "Problem": "ramodel.problem",
     "ResidualNetwork": "ramodel.nets",
     "STATEMENTS": "ramodel.statements",
+    "Spectra": "ramodel.spectra",
     "measure": "ramodel.spectra",
     "minimise": "ramodel.simulate",
     "random_problem": "ramodel.problem",
+    "residual_alignment": "ramodel.spectra",
     "statement": "ramodel.statements",
 }
 

@@ -201,7 +201,7 @@ _ALL = (
         assumptions="Frobenius model, every critical point",
         provenance="own",
         status="proved",
-        code="ramodel.theory.energies",
+        code="ramodel.theory.energies, ramodel.metrics.energy_identity_error",
     ),
     Statement(
         id="S17",
@@ -210,8 +210,8 @@ _ALL = (
         assumptions="Frobenius, nuclear or white kinetic model for the zero; any pair for the bound",
         provenance="own",
         status="proved",
-        sources=("AubryEtAl2024", "HornJohnson2013"),
-        code="ramodel.metrics.coupling_error, ramodel.theory.independent_coupling_error",
+        sources=("AubryEtAl2024", "CollinsSniady2006", "HornJohnson2013"),
+        code="ramodel.metrics.coupling_error, baselines.coupling_error, ramodel.theory.independent_coupling_error",
     ),
     Statement(
         id="S18",
@@ -239,8 +239,8 @@ _ALL = (
         assumptions="trained residual network",
         provenance="paper",
         status="observed",
-        sources=("LiPapyan2023",),
-        code="ramodel.metrics",
+        sources=("LiPapyan2023", "GaiZhang2021"),
+        code="ramodel.metrics.line_deviation_error, line_shape_ratio, step_cv, geodesic_ratio",
     ),
     Statement(
         id="RA2",
@@ -250,7 +250,7 @@ _ALL = (
         provenance="paper",
         status="observed",
         sources=("LiPapyan2023",),
-        code="ramodel.metrics",
+        code="ramodel.metrics.subspace_affinity_score, signed_grid, diagonal_energy_score, asymmetry_error",
     ),
     Statement(
         id="RA3",
@@ -259,8 +259,8 @@ _ALL = (
         assumptions="trained fully connected residual network",
         provenance="paper",
         status="observed",
-        sources=("LiPapyan2023",),
-        code="ramodel.metrics",
+        sources=("LiPapyan2023", "RoyVetterli2007"),
+        code="ramodel.metrics.stable_rank, effective_rank, energy_outside_error, gap",
     ),
     Statement(
         id="RA4",
@@ -269,8 +269,8 @@ _ALL = (
         assumptions="trained residual network",
         provenance="paper",
         status="observed",
-        sources=("LiPapyan2023",),
-        code="ramodel.metrics",
+        sources=("LiPapyan2023", "Sen1968", "EfronTibshirani1993"),
+        code="ramodel.metrics.depth_exponent, inverse_line, resampled_depth_exponent, resampled_inverse_line",
     ),
 )
 

@@ -119,7 +119,8 @@ def _by_hand(decompose: Callable[[Tensor], Answer]) -> Callable[[Case, int], Ans
 
 
 def _perceptron(case: Case, count: int) -> Tensor:
-    first, _, second = case.module  # type: ignore[misc]
+    layers: Any = case.module
+    first, _, second = layers
     active = (first(case.state[:count]) > 0).to(case.state.dtype)
     return (second.weight * active[:, None]) @ first.weight  # type: ignore[no-any-return]
 
@@ -154,10 +155,13 @@ def _token_blocks(case: Case, count: int) -> Tensor:
 def _norm_jacobian(norm: nn.LayerNorm, state: Tensor) -> Tensor:
     centred = state - state.mean(-1, keepdim=True)
     deviation = (centred.square().mean(-1, keepdim=True) + norm.eps).sqrt()
-    unit: Tensor = centred / deviation
+    unit = centred / deviation
     width = state.shape[-1]
     projector = torch.eye(width, dtype=state.dtype, device=state.device) - 1 / width
-    return norm.weight[:, None] * (projector - unit[..., None] * unit[..., None, :] / width) / deviation[..., None]
+    jacobian: Tensor = (
+        norm.weight[:, None] * (projector - unit[..., None] * unit[..., None, :] / width) / deviation[..., None]
+    )
+    return jacobian
 
 
 def _gelu_slope(x: Tensor) -> Tensor:

@@ -1,5 +1,7 @@
 """What can be known of triplets afterwards: their residuals, and whether a larger value was missed."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -14,8 +16,8 @@ __all__ = ["ROUNDING", "relative_residuals", "with_missed"]
 ROUNDING = 50.0
 """Times eps s_1: what arithmetic may leave of a residual, or make of nothing."""
 
-_PROBES = 2
-"""Extensions of a basis (of a few steps each) in the search of a value that was missed."""
+_PROBE = 0.75
+"""Steps of the search for a value that was missed, less one, over log(n)."""
 
 
 def relative_residuals(
@@ -48,8 +50,7 @@ def with_missed(operator: JacobianOperator, found: Ritz, search: Search) -> Ritz
         held = found.select(unsure)
         basis = KrylovBasis(part, capacity, search.block_size, seed)
         basis.resume(held.values, held.left, held.right, random_image(part, search.block_size, seed))
-        for _ in range(_PROBES):
-            basis.extend()
+        basis.extend(1 + math.ceil(_PROBE * math.log(operator.input_size)))
         rest = basis.projected()[0][:, rank:, rank:]
         bound = projected_triplets(rest, 1, squared=True)[0][:, 0]
         found.passes[unsure] += basis.passes + search.block_size

@@ -87,10 +87,10 @@ class KrylovBasis:
             [part[problems] for part in self._above],
         )
 
-    def extend(self) -> None:
+    def extend(self, steps: int = STRIDE) -> None:
         """Add a few blocks of vectors, as many as fit."""
         first = self.size
-        while self.size < first + STRIDE * self.block_size and not self.full:
+        while self.size < first + steps * self.block_size and not self.full:
             self._step()
             self.size += self.block_size
         if not self.careful:
@@ -119,10 +119,16 @@ class KrylovBasis:
         _blocks(matrix[:, kept:-block, kept + block :], block).copy_(above[..., :-1])
         return matrix, above[..., -1].to(torch.float64)
 
-    def combined(self, left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
-        """Return ``P^T U`` [N, k, m] and ``Q^T V`` [N, k, n] for coefficients P and Q [N, c, k]."""
-        dtype, size = self.dtype, self.size
-        return left.mT.to(dtype) @ self._left.narrow(1, 0, size), right.mT.to(dtype) @ self._right.narrow(1, 0, size)
+    def combined(self, left: Tensor, right: Tensor, problems: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return ``P^T U`` [M, k, m] and ``Q^T V`` [M, k, n] for coefficients P and Q [N, c, k], for some problems."""
+        pairs = [(left, self._left.narrow(1, 0, self.size)), (right, self._right.narrow(1, 0, self.size))]
+        if problems is None or len(problems) == self.problems:
+            first, second = (part.mT.to(self.dtype) @ rows for part, rows in pairs)
+        elif 2 * len(problems) < self.problems:
+            first, second = (part[problems].mT.to(self.dtype) @ rows[problems] for part, rows in pairs)
+        else:
+            first, second = ((part.mT.to(self.dtype) @ rows)[problems] for part, rows in pairs)
+        return first, second
 
     def _follow(self, rows: Tensor, size: int, known: Tensor | None = None) -> None:
         known = rows[:, :0] if known is None else known

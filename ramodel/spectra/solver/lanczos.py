@@ -1,12 +1,13 @@
 """Thick-restarted Golub-Kahan-Lanczos for all problems of an operator at once, each in its own Krylov space."""
 
+import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from ramodel.progress import Progress
-from ramodel.spectra.solver.krylov import KrylovBasis
+from ramodel.spectra.solver.krylov import STRIDE, KrylovBasis
 from ramodel.spectra.solver.projected import projected_triplets
 from ramodel.spectra.solver.ritz import Ritz, scales
 
@@ -28,6 +29,13 @@ _SHARE = 16
 """The sample is one problem in this number."""
 
 
+_BUSY = 2**15
+"""Numbers in a vector of all problems from which on a look costs less than the steps between two extensions."""
+
+_STEPS_A_DIGIT = 2.0
+"""Steps at least that a residual takes to fall by ten; spectra with gaps are faster, those without take up to six."""
+
+
 class Search(NamedTuple):
     """How far to go; the arguments of `solve`."""
 
@@ -45,6 +53,9 @@ class _Projections(NamedTuple):
     right: Tensor
     coupling: Tensor
     """``[N, k, b]``, of the left Ritz vectors to the right vectors to come: their size is the residual of J^T u."""
+
+    def select(self, problems: Tensor) -> "_Projections":
+        return _Projections(*(field[problems] for field in self))
 
 
 def basis_size(rank: int, output_size: int, input_size: int, block_size: int = 1) -> tuple[int, int]:
@@ -69,37 +80,46 @@ def lanczos(basis: KrylovBasis, rank: int, keep: int, search: Search, progress: 
     parts: list[Ritz] = []
     active = torch.arange(basis.problems, device=basis.device)
     order = []
-    while len(active):
-        basis.extend()
-        while not (basis.full or basis.passes >= search.max_passes or _time_to_look(basis, rank, keep, search)):
-            basis.extend()
+    while True:
+        _extend_until_time_to_look(basis, rank, keep, search)
         found = _projections(basis, keep)
-        done = _settled(found, rank, search.tolerance)
+        done = _excess(found, rank, search.tolerance) <= 1.0
         done |= basis.passes >= search.max_passes or basis.size >= basis.operator.input_size
         finished, going = torch.nonzero(done)[:, 0], torch.nonzero(~done)[:, 0]
-        count = found.values.shape[1] if len(going) else rank
-        left, right = basis.combined(found.left[:, :, :count], found.right[:, :, :count])
         if len(finished):
-            ritz = Ritz(
-                found.values[:, :rank],
-                left[:, :rank],
-                right[:, :rank],
-                found.values[:, rank] if found.values.shape[1] > rank else torch.zeros_like(found.values[:, 0]),
-                torch.full_like(active, basis.passes),
-            )
-            parts.append(ritz.select(finished) if len(going) else ritz)
+            parts.append(_ritz(basis, found, rank, finished))
             order.append(active[finished])
             if progress is not None:
                 progress.advance(len(finished))
-        if len(going):
-            basis.restart(found.values, left, right, found.coupling)
-            if len(finished):
-                basis.select(going)
-        active = active[going]
+        if not len(going):
+            break
+        if len(finished):
+            basis.select(going)
+            found, active = found.select(going), active[going]
+        if basis.full:
+            basis.restart(found.values, *basis.combined(found.left, found.right), found.coupling)
     if len(parts) == 1:
         return parts[0]
     back = torch.argsort(torch.cat(order))
     return Ritz(*(torch.cat(field)[back] for field in zip(*parts, strict=True)))
+
+
+def _extend_until_time_to_look(basis: KrylovBasis, rank: int, keep: int, search: Search) -> None:
+    """Extend the basis until it is full or half of a sample of the problems have converged."""
+    count = min(_SAMPLE, -(-basis.problems // _SHARE))
+    sample = torch.arange(count, device=basis.device) * (basis.problems // count)
+    least = 1 if basis.problems * basis.operator.input_size >= _BUSY else 2
+    wait = least
+    while True:
+        for _ in range(wait):
+            basis.extend()
+            if basis.full or basis.passes >= search.max_passes:
+                return
+        if basis.size > rank:
+            excess = _excess(_projections(basis, keep, sample), rank, search.tolerance).median().item()
+            if excess <= 1.0:
+                return
+            wait = max(least, math.ceil(_STEPS_A_DIGIT * math.log10(excess) / STRIDE))
 
 
 def _projections(basis: KrylovBasis, keep: int, problems: Tensor | None = None) -> _Projections:
@@ -109,23 +129,20 @@ def _projections(basis: KrylovBasis, keep: int, problems: Tensor | None = None) 
     return _Projections(values, left, right, left[:, basis.size - basis.block_size :].mT @ overhang)
 
 
-def _settled(found: _Projections, rank: int, tolerance: float) -> Tensor:
+def _excess(found: _Projections, rank: int, tolerance: float) -> Tensor:
+    """Return [N] by what factor residuals are too large, that of the next value among them."""
     residuals = torch.linalg.vector_norm(found.coupling, dim=2)
-    wanted = found.values[:, :rank]
-    settled: Tensor = (residuals[:, :rank] <= tolerance * scales(wanted)).all(dim=1)
-    if found.values.shape[1] == rank:
-        return settled
-    distance = torch.maximum(wanted[:, -1] - found.values[:, rank], tolerance * scales(wanted)[:, -1])
-    return settled.logical_and(residuals[:, rank] <= distance)
+    allowed = tolerance * scales(found.values[:, : rank + 1])
+    if found.values.shape[1] > rank:
+        allowed[:, rank] = torch.maximum(allowed[:, rank], found.values[:, rank - 1] - found.values[:, rank])
+    return (residuals[:, : rank + 1] / allowed).amax(dim=1)
 
 
-def _time_to_look(basis: KrylovBasis, rank: int, keep: int, search: Search) -> bool:
-    """Tell whether half of a sample of the problems have converged."""
-    if basis.size <= rank:
-        return False
-    count = min(_SAMPLE, -(-basis.problems // _SHARE))
-    sample = torch.arange(count, device=basis.device) * (basis.problems // count)
-    return 2 * int(_settled(_projections(basis, keep, sample), rank, search.tolerance).sum()) >= count
+def _ritz(basis: KrylovBasis, found: _Projections, rank: int, problems: Tensor) -> Ritz:
+    left, right = basis.combined(found.left[:, :, :rank], found.right[:, :, :rank], problems)
+    values = found.values[problems]
+    following = values[:, rank] if values.shape[1] > rank else torch.zeros_like(values[:, 0])
+    return Ritz(values[:, :rank], left, right, following, torch.full_like(problems, basis.passes))
 
 
 def _multiple(number: int, divisor: int) -> int:
