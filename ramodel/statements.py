@@ -211,7 +211,7 @@ _ALL = (
         provenance="own",
         status="proved",
         sources=("AubryEtAl2024", "CollinsSniady2006", "HornJohnson2013"),
-        code="ramodel.metrics.coupling_error, baselines.coupling_error, ramodel.theory.independent_coupling_error",
+        code="ramodel.metrics.coupling_error, ramodel.theory.independent_coupling_error",
     ),
     Statement(
         id="S18",
@@ -240,7 +240,7 @@ _ALL = (
         provenance="paper",
         status="observed",
         sources=("LiPapyan2023", "GaiZhang2021"),
-        code="ramodel.metrics.line_deviation_error, line_shape_ratio, step_cv, geodesic_ratio",
+        code="ramodel.metrics.line_shape_ratio, ramodel.metrics.step_cv, ramodel.metrics.geodesic_ratio",
     ),
     Statement(
         id="RA2",
@@ -250,7 +250,7 @@ _ALL = (
         provenance="paper",
         status="observed",
         sources=("LiPapyan2023",),
-        code="ramodel.metrics.subspace_affinity_score, signed_grid, diagonal_energy_score, asymmetry_error",
+        code="ramodel.metrics.subspace_affinity_score, ramodel.metrics.signed_grid, ramodel.metrics.asymmetry_error",
     ),
     Statement(
         id="RA3",
@@ -260,7 +260,7 @@ _ALL = (
         provenance="paper",
         status="observed",
         sources=("LiPapyan2023", "RoyVetterli2007"),
-        code="ramodel.metrics.stable_rank, effective_rank, energy_outside_error, gap",
+        code="ramodel.metrics.stable_rank, ramodel.metrics.energy_outside_error, ramodel.metrics.gap",
     ),
     Statement(
         id="RA4",
@@ -270,7 +270,7 @@ _ALL = (
         provenance="paper",
         status="observed",
         sources=("LiPapyan2023", "Sen1968", "EfronTibshirani1993"),
-        code="ramodel.metrics.depth_exponent, inverse_line, resampled_depth_exponent, resampled_inverse_line",
+        code="ramodel.metrics.resampled_depth_exponent, ramodel.metrics.resampled_inverse_line",
     ),
 )
 
