@@ -54,14 +54,9 @@ class Graph:
                 continue
             others = [*edges[:place], *edges[place + 1 :]]
             if edge.source == _STATE:
-                rest = self._add(others)
-            elif (inner := self._without_state(edge.source)) is not None:
-                rest = self._add([*others, Edge(inner, ())])
-            else:
-                continue
-            # Whoever reads the whole node shares the rest.
-            self.nodes[node] = [Edge(_STATE, ()), Edge(rest, ())]
-            return rest
+                return self._add(others)
+            if (inner := self._without_state(edge.source)) is not None:
+                return self._add([*others, Edge(inner, ())])
         return None
 
     def _add(self, edges: list[Edge]) -> int:

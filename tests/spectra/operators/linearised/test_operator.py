@@ -1,5 +1,7 @@
 """Products with several probes, selection, orders of coordinates, counted operations."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -95,6 +97,23 @@ def test_linear_steps_in_a_row_are_multiplied_out_where_that_is_cheaper():
     narrow = nn.Sequential(nn.Linear(4, 1), nn.Linear(1, 4)).double()
     assert linearise(called(wide, normal(2, 4))).flops == 2 * 16
     assert linearise(called(narrow, normal(2, 4))).flops == 2 * 8
+
+
+def test_taking_the_skip_out_computes_nothing_twice():
+    module, shape = built("pre-norm encoder layer")
+    call = called(module, normal(2, *shape))
+    assert linearise(replace(call, skip="inside")).flops == linearise(call).flops
+
+
+@pytest.mark.parametrize(("last", "rows"), [(2, 4), (3, 4), (1, 3)])
+def test_parts_of_a_product_are_computed_apart_where_that_is_cheaper(last, rows):
+    """Queries, keys and values of one layer; parts that overlap come from one product."""
+
+    def parts(hidden):
+        product = torch.nn.functional.linear(hidden, torch.ones(4, 4, dtype=hidden.dtype))
+        return torch.cat([product[:, :last].sin(), product[:, 2:].cos()], dim=1)
+
+    assert linearise(called(Step(parts), normal(2, 4))).flops == 2 * 4 * rows
 
 
 def test_float32_gives_float32():

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from ramodel.spectra.operators.linearised.layout import Layout, Rows, broadcast, is_plain, resize, take
+from ramodel.spectra.operators.linearised.layout import Layout, Rows, broadcast, resize, take
 from ramodel.spectra.operators.linearised.maps.linear_map import LinearMap
 
 __all__ = ["Scale"]
@@ -44,8 +44,6 @@ class Scale(LinearMap):
         return Scale(factor, broadcast([first.layout, self.layout], factor.shape))
 
     def along(self, axis: int) -> Tensor | None:
-        """Return the factor as a vector where it varies along this (negative) axis alone and not over the problems."""
+        """Return the factor as a vector where it varies along this (negative) axis alone."""
         others = [size for place, size in enumerate(self.factor.shape, -self.factor.ndim) if place != axis]
-        if any(size != 1 for size in others) or not all(map(is_plain, self.layout)):
-            return None
-        return self.factor.reshape(-1)
+        return None if any(size != 1 for size in others) else self.factor.reshape(-1)
