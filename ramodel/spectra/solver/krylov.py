@@ -88,14 +88,16 @@ class KrylovBasis:
         )
 
     def extend(self, steps: int = STRIDE) -> None:
-        """Add a few blocks of vectors, as many as fit."""
-        first = self.size
-        while self.size < first + steps * self.block_size and not self.full:
-            self._step()
-            self.size += self.block_size
-        if not self.careful:
-            self._return_to_first_loss((self.size - first) // self.block_size)
-        if self._above and not bool(torch.isfinite(self._above[-1]).all()):
+        """Add blocks of vectors, as many as fit."""
+        last = min(self.size + steps * self.block_size, self._capacity)
+        while self.size + self.block_size <= last:
+            first = self.size
+            while self.size + self.block_size <= min(last, first + STRIDE * self.block_size):
+                self._step()
+                self.size += self.block_size
+            if not self.careful:
+                self._return_to_first_loss((self.size - first) // self.block_size)
+        if not bool(torch.isfinite(self._above[-1]).all()):
             raise ValueError(
                 "operator returned a product that is not finite; weights, inputs and states must be finite and in the "
                 f"range of {self.dtype}."

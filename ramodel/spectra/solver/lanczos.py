@@ -135,7 +135,8 @@ def _excess(found: _Projections, rank: int, tolerance: float) -> Tensor:
     allowed = tolerance * scales(found.values[:, : rank + 1])
     if found.values.shape[1] > rank:
         allowed[:, rank] = torch.maximum(allowed[:, rank], found.values[:, rank - 1] - found.values[:, rank])
-    return (residuals[:, : rank + 1] / allowed).amax(dim=1)
+    excess: Tensor = (residuals[:, : rank + 1] / allowed).amax(dim=1)
+    return excess
 
 
 def _ritz(basis: KrylovBasis, found: _Projections, rank: int, problems: Tensor) -> Ritz:
