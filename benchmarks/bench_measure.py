@@ -8,8 +8,9 @@
     python benchmarks/bench_measure.py --device cuda --cases fc512 conv                 # the same on a GPU
 
 A problem is one block at one input (or one token of it); the ten leading triplets of its Jacobian are asked for.
-`cases.py` has the networks. They are trained from fixed seeds with the data folder's CIFAR images (`--data`, or the
-variable RAMODEL_DATA; random images and weights without it); weights and truths are kept in a folder that git ignores.
+The networks (`measure/cases.py`) are trained from fixed seeds on the data folder's CIFAR images (`--data`, or the
+variable RAMODEL_DATA; without it images and weights are random). That takes minutes; weights and truths are kept, in a
+folder that git ignores.
 
 Time is processor time of the process, per problem: the median of rounds in which all methods take turns (wall time on
 a GPU). Methods without batching are timed on the first few problems. Errors are against float64: a full SVD of the
@@ -34,84 +35,22 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
-from measure.accuracy import Errors, Truth, errors, truth
+from measure.accuracy import Truth, errors, truth
 from measure.cases import CASES, QUICK, RANK, Case, load_case
-from measure.ours import OURS, STACKED, doubled, our_methods
+from measure.ours import OURS, doubled, our_methods
 from measure.peers import PEERS, Answer, Method
 from measure.rates import best_rate, machine_rates, peak_mebibytes, rounds_of
+from measure.results import LENIENT, STRICT, Result, Row, print_result, print_summary, reaches
 
-
-class Level(NamedTuple):
-    """Errors at the median problem, and the angle at the worst, up to which a peer counts."""
-
-    name: str
-    value: float
-    sine: float
-    worst_sine: float
-
-
-STRICT = Level("accurate (s 1e-6, angle 1e-5)", 1e-6, 1e-5, 1e-3)
-LENIENT = Level("the less accurate too (s 2e-6, angle 1e-4)", 2e-6, 1e-4, 1e-2)
-LEEWAY = 3.0
-"""A peer may also be this much worse than ours on the same problems: near-equal values bound every method."""
-
-GOALS = {"fc128": (4, 3), "fc512": (8, 2), "conv": (6, 2), "sequence": (12, 2), "token": (3, 3)}
-"""Least ratio to the best peer, largest multiple of the arithmetic limit."""
-
-
-_COLUMNS = (
-    "method                       ms/problem  ours faster    passes  x limit     s median, max  angle median, max"
-    "       peak"
-)
 _PRODUCTS = ("LinearisedOperator.matvec", "LinearisedOperator.rmatvec")
-
-
-@dataclass(frozen=True)
-class Row:
-    """What was measured of a method in a case; times in milliseconds per problem."""
-
-    method: str
-    milliseconds: float
-    fastest: float
-    rounds: int
-    problems: int
-    passes: float | None
-    times_limit: float | None
-    value_error: tuple[float, float] | None
-    """Median and largest over problems."""
-    sine: tuple[float, float] | None
-    peak_mebibytes: float
-    levels: tuple[str, ...]
-    """The names of the levels of accuracy that it reaches."""
-
-    @property
-    def ours(self) -> bool:
-        """Whether the method is ours."""
-        return self.method.startswith("ours")
-
-
-@dataclass(frozen=True)
-class Result:
-    """All rows of a case."""
-
-    case: str
-    title: str
-    truth: str
-    s10_over_s1: float
-    s11_over_s10: float
-    gigaflops: float
-    """The machine's rate that bounds the case, 10^9 operations per second."""
-    rows: list[Row]
-    doubling: dict[str, float]
-    """Time for twice the inputs or blocks over twice the time; 1 is linear."""
 
 
 def measured(case: Case, methods: Sequence[Method], exact: Truth, arguments: argparse.Namespace) -> Result:
@@ -128,11 +67,11 @@ def measured(case: Case, methods: Sequence[Method], exact: Truth, arguments: arg
     calls = {method.name: answering(method) for method in methods}
     work, rate_calls = machine_rates(case)
     device = case.state.device
-    times = rounds_of({**rate_calls, **calls}, rounds, seconds, device)
+    times, failures = rounds_of({**rate_calls, **calls}, rounds, seconds, device)
     rate = best_rate(work, times, convolutional=case.convolutional)
     found = {name: None if answer is None else errors(answer, exact) for name, answer in answers.items()}
     rows = []
-    for method in methods:
+    for method in (method for method in methods if method.name not in failures):
         answer, taken, error = answers[method.name], times[method.name], found[method.name]
         scale = 1e3 / (method.limit(case) * method.blocks(case))
         passes = None if answer is None else answer.passes
@@ -162,6 +101,7 @@ def measured(case: Case, methods: Sequence[Method], exact: Truth, arguments: arg
         s11_over_s10=float(np.median(values[:, RANK] / values[:, RANK - 1])),
         gigaflops=rate / 1e9,
         rows=rows,
+        failures=failures,
         doubling=doubling(case, arguments),
     )
 
@@ -169,66 +109,8 @@ def measured(case: Case, methods: Sequence[Method], exact: Truth, arguments: arg
 def doubling(case: Case, arguments: argparse.Namespace) -> dict[str, float]:
     """Return the time of twice the inputs, and of twice the blocks, over twice the time."""
     calls = doubled(case, arguments.tolerance)
-    times = rounds_of(calls, arguments.rounds, arguments.seconds, case.state.device)
+    times, _ = rounds_of(calls, arguments.rounds, arguments.seconds, case.state.device)
     return {name: median(times[name]) / (2 * median(times["once"])) for name in ("inputs", "blocks")}
-
-
-def reaches(level: Level, error: Errors | None, ours: Errors | None) -> bool:
-    """Return whether errors are of a level, or near ours for the same problems."""
-    if error is None:
-        return False
-    count = len(error.value)
-    bounds = [level.value, level.sine, level.worst_sine]
-    if ours is not None:
-        same = (np.median(ours.value[:count]), np.median(ours.sine[:count]), ours.sine[:count].max())
-        bounds = [max(bound, LEEWAY * float(own)) for bound, own in zip(bounds, same, strict=True)]
-    reached = (np.median(error.value), np.median(error.sine), error.sine.max())
-    return all(value <= bound for value, bound in zip(reached, bounds, strict=True))
-
-
-def best_peer(result: Result, level: Level) -> Row | None:
-    """Return the fastest peer of a level."""
-    peers = [row for row in result.rows if not row.ours and level.name in row.levels]
-    return min(peers, key=lambda row: row.milliseconds, default=None)
-
-
-def print_result(result: Result) -> None:
-    """Print the table of a case."""
-    print(f"\n{result.case}: {result.title}. s10/s1 {result.s10_over_s1:.2g}, s11/s10 {result.s11_over_s10:.4f}.")
-    print(f"Truth: {result.truth}. Machine: {result.gigaflops:.0f} GFLOP/s.")
-    print(_COLUMNS)
-    ours = next((row.milliseconds for row in result.rows if row.method == OURS), math.nan)
-    for row in result.rows:
-        ratio = "" if row.ours else f"{row.milliseconds / ours:.2f}"
-        passes = "" if row.passes is None else f"{row.passes:.0f}"
-        limit = "" if row.times_limit is None else f"{row.times_limit:.1f}"
-        peak = "" if math.isnan(row.peak_mebibytes) else f"{row.peak_mebibytes:.0f} MiB"
-        print(
-            f"{row.method:28} {row.milliseconds:10.3f} {ratio:>12} {passes:>9} {limit:>8}   {_pair(row.value_error)}"
-            f"  {_pair(row.sine)}  {peak:>9}"
-        )
-    print("Twice the work over twice the time: " + ", ".join(f"{n} {r:.2f}" for n, r in result.doubling.items()))
-
-
-def print_summary(results: Sequence[Result]) -> None:
-    """Print where ours stands against the goals."""
-    for level in (STRICT, LENIENT):
-        print(f"\nBest peer, {level.name}:")
-        print(
-            "case               ours [ms]  stacked   best peer [ms]                         ratio  goal   x limit  goal"
-        )
-        for result in results:
-            rows = {row.method: row for row in result.rows}
-            ours, stacked, best = rows.get(OURS), rows.get(STACKED), best_peer(result, level)
-            if ours is None or best is None:
-                continue
-            ratio_goal, limit_goal = GOALS.get(result.case, ("", ""))
-            stacked_time = "" if stacked is None else f"{stacked.milliseconds:.3f}"
-            print(
-                f"{result.case:18} {ours.milliseconds:9.3f} {stacked_time:>8}   {best.milliseconds:10.3f} "
-                f"{best.method:27} {best.milliseconds / ours.milliseconds:6.1f} {ratio_goal:>5}"
-                f"   {ours.times_limit or math.nan:7.1f} {limit_goal:>5}"
-            )
 
 
 def print_profile(case: Case, method: Method) -> None:
@@ -281,6 +163,11 @@ def arguments_of(given: Sequence[str] | None) -> argparse.Namespace:
     arguments = parser.parse_args(given)
     if arguments.quick:
         arguments.cases, arguments.rounds, arguments.seconds = arguments.cases or list(QUICK), 3, 3.0
+    wanted = arguments.peers or []
+    if unknown := [part for part in wanted if part != "none" and not any(part in peer.name for peer in PEERS)]:
+        parser.error(f"--peers has {unknown[0]!r}; no peer has that in its name: {', '.join(p.name for p in PEERS)}.")
+    if torch.device(arguments.device).type == "cuda" and not torch.cuda.is_available():
+        parser.error(f"--device is {arguments.device!r}; this PyTorch sees no such GPU.")
     if arguments.data is not None and not arguments.data.is_dir():
         parser.error(f"--data is {str(arguments.data)!r}; there is no such folder.")
     for name in ("rounds", "seconds", "tolerance"):
@@ -299,6 +186,8 @@ def main(given: Sequence[str] | None = None) -> None:
         if peer.missing:
             print(f"left out: {peer.name}: {peer.module} is not installed. {peer.install}")
     methods = [*our_methods(arguments.tolerance), *(peer for peer in peers if not peer.missing)]
+    if arguments.data is None:
+        print("No data folder (--data, or the variable RAMODEL_DATA): images and weights are random.")
     results = []
     for name in arguments.cases or CASES:
         case = load_case(name, arguments.data)
@@ -318,10 +207,6 @@ def main(given: Sequence[str] | None = None) -> None:
 
 def _median_and_largest(error: np.ndarray[Any, np.dtype[np.float64]]) -> tuple[float, float]:
     return float(np.median(error)), float(error.max())
-
-
-def _pair(numbers: tuple[float, float] | None) -> str:
-    return f"{'-':>17}" if numbers is None else f"{numbers[0]:8.0e} {numbers[1]:8.0e}"
 
 
 if __name__ == "__main__":

@@ -13,9 +13,9 @@ from ramodel.spectra.network.call import BlockCall
 from ramodel.spectra.operators import JacobianOperator, StackedOperator, jacobian_operator
 from ramodel.spectra.solver import solve
 
-__all__ = ["OURS", "STACKED", "doubled", "our_methods"]
+__all__ = ["OURS", "STACKED", "WHOLE_CALL", "doubled", "our_methods"]
 
-OURS, STACKED = "ours", "ours, all blocks stacked"
+OURS, STACKED, WHOLE_CALL = "ours", "ours, all blocks stacked", "ours, measure()"
 
 
 def _operator(case: Case, count: int, *, analytic: bool = True, block: int | None = None) -> JacobianOperator:
@@ -75,7 +75,7 @@ def our_methods(tolerance: float) -> tuple[Method, ...]:
     return (
         Method(OURS, partial(_solved, tolerance=tolerance, analytic=True)),
         Method(STACKED, partial(_stacked, tolerance=tolerance), _stackable, blocks=_depth),
-        Method("ours, measure()", partial(_whole_call, tolerance=tolerance), blocks=_depth),
+        Method(WHOLE_CALL, partial(_whole_call, tolerance=tolerance), blocks=_depth),
         Method("ours, any module", partial(_solved, tolerance=tolerance, analytic=False)),
     )
 

@@ -1,6 +1,7 @@
 """What people use today for the leading singular triplets of Jacobians, one function each."""
 
 import importlib.util
+import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
@@ -37,7 +38,7 @@ class Method(NamedTuple):
     """Takes the number of problems, the first of the case; None where it only forms the Jacobians."""
     suits: Callable[[Case], bool] = lambda case: True
     limit: Callable[[Case], int] = lambda case: len(case.points)
-    """Problems that it is timed with: a few where it takes them one by one, and they are long."""
+    """How many problems it is timed with: a few where it takes them one by one."""
     module: str | None = None
     """What must be installed."""
     install: str = ""
@@ -165,7 +166,7 @@ def _norm_jacobian(norm: nn.LayerNorm, state: Tensor) -> Tensor:
 
 
 def _gelu_slope(x: Tensor) -> Tensor:
-    return 0.5 * (1 + torch.erf(x / 2**0.5)) + x * torch.exp(-0.5 * x**2) / (2 * torch.pi) ** 0.5
+    return 0.5 * (1 + torch.erf(x / math.sqrt(2))) + x * torch.exp(-0.5 * x**2) / math.sqrt(2 * math.pi)
 
 
 class _Triplets(NamedTuple):

@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import numpy as np
 import torch
 from measure.cases import Case
 from torch.nn import functional
@@ -27,25 +28,32 @@ def _now(device: torch.device) -> float:
 
 def rounds_of(
     calls: Mapping[str, Callable[[], object]], rounds: int, seconds: float, device: torch.device
-) -> dict[str, list[float]]:
-    """Return the times of every call, rounds interleaved so that a slow spell of the machine hits all.
+) -> tuple[dict[str, list[float]], dict[str, str]]:
+    """Return the times of every call, and what those said that failed.
 
-    A call that has used up its `seconds` sits out the rounds that remain. The first round warms up and does not count,
-    except for calls that take a tenth of their seconds or more, where that does not matter.
+    Rounds are interleaved, so that a slow spell of the machine hits all. A call that has used up its `seconds` sits out
+    the rounds that remain. The first round warms up and does not count, except for calls that take half of their
+    seconds or more.
     """
     times: dict[str, list[float]] = {name: [] for name in calls}
     spent = dict.fromkeys(calls, 0.0)
+    failures: dict[str, str] = {}
     for turn in range(rounds + 1):
         for name, call in calls.items():
             if spent[name] > seconds:
                 continue
             start = _now(device)
-            call()
+            try:
+                call()
+            except (np.linalg.LinAlgError, RuntimeError) as error:  # no convergence, or no memory
+                failures[name] = str(error).splitlines()[0]
+                spent[name] = math.inf
+                continue
             taken = _now(device) - start
             spent[name] += taken
-            if turn > 0 or taken > seconds / 10:
+            if turn > 0 or taken > seconds / 2:
                 times[name].append(taken)
-    return times
+    return {name: taken for name, taken in times.items() if name not in failures}, failures
 
 
 def machine_rates(case: Case) -> tuple[dict[str, float], dict[str, Callable[[], object]]]:
