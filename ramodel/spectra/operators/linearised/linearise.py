@@ -1,6 +1,5 @@
 """From a block as the network called it to its Jacobians as products of linear maps."""
 
-from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -18,9 +17,7 @@ from ramodel.spectra.operators.linearised.rules import RULES, pointwise
 __all__ = ["linearise"]
 
 
-def linearise(
-    call: BlockCall, tokens: Literal["sequence", "diagonal"] | Sequence[tuple[int, int]] = "sequence"
-) -> LinearisedOperator | str:
+def linearise(call: BlockCall, tokens: Literal["sequence", "diagonal"] = "sequence") -> LinearisedOperator | str:
     """Return the Jacobians of a block as analytic operators, or why the block is not recognised.
 
     The block runs once, at the states recorded. Every operation leaves a linear map, with what it needs of the primal:
@@ -35,7 +32,6 @@ def linearise(
     tokens
         "sequence": N problems, of whole states. "diagonal": N T problems, inputs first, the same-token Jacobians
         ``d f_t / d h_t`` of states [N, T, d]; all of them cost little more than one product with the whole Jacobian.
-        Pairs (t, t) in increasing order: some of these. Jacobians between different tokens are not offered.
 
     Returns
     -------
@@ -50,29 +46,22 @@ def linearise(
     >>> torch.equal(linearise(call).dense()[0], block.weight)
     True
     """
-    per_token = tokens != "sequence"
+    per_token = tokens == "diagonal"
     if per_token and call.state.ndim != 3:
         return f"its state has shape {tuple(call.state.shape)} where tokens need [N, T, d]"
-    chosen = [pair[0] for pair in tokens] if per_token and tokens != "diagonal" else None
-    if chosen is not None and (list(tokens) != [(token, token) for token in sorted(chosen)]):
-        return "products between different tokens go through the whole sequence"
     # One token alone is a sequence, whose axis a reshape could not tell from any other of size one.
     labels: tuple[Label, ...] = ("sample", "token") if per_token and call.state.shape[1] > 1 else ("sample",)
     # The same holds of one sample: it is recorded twice.
     samples = torch.zeros(2, dtype=torch.long, device=call.state.device) if len(call.state) == 1 else None
     try:
         with torch.inference_mode():
-            operator = _linearised(call, samples, labels)
+            return _linearised(call, samples, labels)
     except UnrecognisedError as reason:
         return str(reason)
     except torch.OutOfMemoryError:
         raise
     except (RuntimeError, TypeError, ValueError, NotImplementedError) as error:
         return f"recording it failed: {error}"
-    if chosen is None or len(chosen) == call.state.shape[1]:
-        return operator
-    inputs = torch.arange(len(call.state), device=operator.device)[:, None] * call.state.shape[1]
-    return operator.select((inputs + torch.tensor(chosen, device=operator.device)).flatten())
 
 
 def _linearised(call: BlockCall, samples: Tensor | None, labels: tuple[Label, ...]) -> LinearisedOperator:
