@@ -103,7 +103,7 @@ class Case:
     def grown(self, factor: int) -> "Case":
         """Return the case with `factor` times the inputs, slightly moved copies."""
         generator = torch.Generator().manual_seed(2)
-        noise = 1e-3 * torch.randn(factor, *self.state.shape, generator=generator, dtype=self.state.dtype)
+        noise = 1e-3 * torch.randn(factor, *self.state.shape, generator=generator).to(self.state)
         return dataclasses.replace(self, state=(self.state * (1 + noise)).flatten(0, 1))
 
     @property
