@@ -8,7 +8,13 @@ from torch import Tensor
 from ramodel.progress import Progress
 from ramodel.spectra.cross_alignment import cross_alignment
 from ramodel.spectra.network import BlockCall
-from ramodel.spectra.operators import DenseOperator, JacobianOperator, StackedOperator, check_adjoint, jacobian_operator
+from ramodel.spectra.operators import (
+    DenseOperator,
+    JacobianOperator,
+    check_adjoint,
+    jacobian_operator,
+    stacked_operator,
+)
 from ramodel.spectra.request import Request
 from ramodel.spectra.solver import SolvedTriplets, solve, solve_method
 from ramodel.spectra.statistics import EXACT_SIZE, jacobian_statistics
@@ -39,9 +45,8 @@ def block_results(
     for start in range(0, len(calls), together):
         group = calls[start : start + together]
         operators = [_operator(call, request) for call in group]
-        stacked = operators[0] if len(operators) == 1 else StackedOperator(operators)
         solved = solve(
-            stacked,
+            stacked_operator(operators),
             request.rank,
             tolerance=request.tolerance,
             method=request.method,

@@ -1,7 +1,7 @@
 """Products with Residual Jacobians, without forming them."""
 
 from ramodel.spectra.operators.adjoint import adjoint_error, check_adjoint
-from ramodel.spectra.operators.choose import jacobian_operator
+from ramodel.spectra.operators.choose import jacobian_operator, stacked_operator
 from ramodel.spectra.operators.dense import DenseOperator
 from ramodel.spectra.operators.generic import GenericOperator
 from ramodel.spectra.operators.operator import JacobianOperator
@@ -18,4 +18,5 @@ __all__ = [
     "adjoint_error",
     "check_adjoint",
     "jacobian_operator",
+    "stacked_operator",
 ]

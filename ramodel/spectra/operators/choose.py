@@ -1,12 +1,15 @@
 """From a block's call to products with its Jacobians: written for the block where it is known, else generic."""
 
+from collections.abc import Sequence
+
 from ramodel.spectra.network.call import BlockCall
 from ramodel.spectra.operators.generic import GenericOperator
-from ramodel.spectra.operators.linearised import linearise
+from ramodel.spectra.operators.linearised import LinearisedOperator, linearise, stack_linearised
 from ramodel.spectra.operators.operator import JacobianOperator
+from ramodel.spectra.operators.stacked import StackedOperator
 from ramodel.spectra.operators.tokens import TokenPairOperator, Tokens, token_pairs
 
-__all__ = ["jacobian_operator"]
+__all__ = ["jacobian_operator", "stacked_operator"]
 
 
 def jacobian_operator(call: BlockCall, *, tokens: Tokens = "sequence", analytic: bool = True) -> JacobianOperator:
@@ -48,3 +51,23 @@ def jacobian_operator(call: BlockCall, *, tokens: Tokens = "sequence", analytic:
         if not isinstance(found, str):
             return found
     return TokenPairOperator(jacobian_operator(call, analytic=analytic), shape, pairs)
+
+
+def stacked_operator(operators: Sequence[JacobianOperator]) -> JacobianOperator:
+    """Return one operator of the problems of all blocks, those of the first block first.
+
+    Fully connected blocks that are alike become one batched matrix product; others take turns.
+
+    Examples
+    --------
+    >>> import torch
+    >>> state = torch.ones(3, 2, dtype=torch.float64)
+    >>> call = BlockCall("0", torch.nn.Tanh(), "none", state, state.tanh(), {}, arguments=(None,))
+    >>> stacked_operator([jacobian_operator(call), jacobian_operator(call)]).problems
+    6
+    """
+    if len(operators) == 1:
+        return operators[0]
+    analytic = [operator for operator in operators if isinstance(operator, LinearisedOperator)]
+    together = stack_linearised(analytic) if len(analytic) == len(operators) else None
+    return StackedOperator(operators) if together is None else together
