@@ -1,9 +1,12 @@
 """Bases of Golub and Kahan: ``J V = U A`` with few vectors, for many Jacobians in lockstep."""
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
 from ramodel.spectra.operators import JacobianOperator
+from ramodel.spectra.solver.graphs import StepGraphs
 from ramodel.spectra.solver.orthogonal import less, orthonormal, orthonormal_or_zero, random_rows, swept
 
 __all__ = ["STRIDE", "KrylovBasis", "random_image"]
@@ -43,6 +46,9 @@ class KrylovBasis:
         self._values = torch.zeros(problems, 0, dtype=torch.float64, device=device)
         self._coupling = torch.zeros(problems, 0, block_size, dtype=torch.float64, device=device)
         self._scale = torch.zeros(problems, dtype=dtype, device=device)
+        self._above_last = torch.zeros(problems, block_size, block_size, dtype=dtype, device=device)
+        self._spare_rows: dict[int, Tensor] = {}
+        self._graphs = StepGraphs(enabled=device.type == "cuda")
 
     @property
     def problems(self) -> int:
@@ -68,9 +74,14 @@ class KrylovBasis:
         kept = values.shape[1]
         self._right[:, kept : kept + self.block_size] = self._right[:, self.size : self.size + self.block_size]
         self._left[:, :kept], self._right[:, :kept] = left, right
-        self._values, self._coupling, self.size = values, coupling, kept
+        if coupling.shape == self._coupling.shape:
+            self._coupling.copy_(coupling)
+        else:
+            self._coupling = coupling.clone()
+            self._graphs.clear()
+        self._values, self.size = values, kept
         self._diagonal, self._above = [], []
-        self._scale = values[:, 0].to(self.dtype)
+        self._scale.copy_(values[:, 0])
 
     def select(self, problems: Tensor) -> None:
         """Go on with some problems only, given as increasing indices."""
@@ -79,24 +90,25 @@ class KrylovBasis:
         self._left[:count, :size] = self._left[problems, :size]
         self._right[:count, : size + self.block_size] = self._right[problems, : size + self.block_size]
         self._left, self._right = self._left[:count], self._right[:count]
-        self._values, self._coupling, self._scale = (
-            part[problems] for part in (self._values, self._coupling, self._scale)
-        )
-        self._diagonal, self._above = (
-            [part[problems] for part in self._diagonal],
-            [part[problems] for part in self._above],
-        )
+        self._values, self._coupling = self._values[problems], self._coupling[problems]
+        self._scale, self._above_last = self._scale[problems], self._above_last[problems]
+        self._diagonal = [part[problems] for part in self._diagonal]
+        self._above = [part[problems] for part in self._above]
+        self._graphs.clear()
 
     def extend(self, steps: int = STRIDE) -> None:
         """Add blocks of vectors, as many as fit."""
         last = min(self.size + steps * self.block_size, self._capacity)
         while self.size + self.block_size <= last:
-            first = self.size
-            while self.size + self.block_size <= min(last, first + STRIDE * self.block_size):
-                self._step()
-                self.size += self.block_size
+            count = min(STRIDE, (last - self.size) // self.block_size)
+            key = (self.size, count, bool(self._above), self.careful)
+            diagonal, above = self._graphs.run(key, partial(self._steps, self.size, count, not self._above))
+            self._diagonal += diagonal
+            self._above += above
+            self.size += count * self.block_size
+            self.passes += 2 * count * self.block_size
             if not self.careful:
-                self._return_to_first_loss((self.size - first) // self.block_size)
+                self._return_to_first_loss(count)
         if not bool(torch.isfinite(self._above[-1]).all()):
             raise ValueError(
                 "operator returned a product that is not finite; weights, inputs and states must be finite and in the "
@@ -135,47 +147,62 @@ class KrylovBasis:
     def _follow(self, rows: Tensor, size: int, known: Tensor | None = None) -> None:
         known = rows[:, :0] if known is None else known
         floor = torch.zeros_like(self._scale)[:, None, None]
-        orthonormal_or_zero(rows, known, self._right.narrow(1, size, self.block_size), floor, self._spare)
+        orthonormal_or_zero(
+            rows, known, self._right.narrow(1, size, self.block_size), floor, partial(self._spare, size)
+        )
         self.size = size
 
-    def _spare(self) -> Tensor:
-        """Return random rows for a block, others at every step."""
-        return random_rows(self.block_size, self.operator.input_size, self.seed + self.passes, self.dtype, self.device)
-
-    def _step(self) -> None:
-        """Add one block of vectors."""
-        size, block, matrices = self.size, self.block_size, self.operator
-        newest, left = self._right.narrow(1, size, block), self._left.narrow(1, size, block)
-        known, right = self._right.narrow(1, 0, size + block), self._right.narrow(1, size + block, block)
-        image = matrices.matvec(newest)
-        if self._above:
-            image = less(image, self._above[-1], self._left.narrow(1, size - block, block))
-        elif size:
-            image = less(image, self._coupling.mT.to(image.dtype), self._left.narrow(1, 0, size))
-        if self.careful:
-            floor = _BREAKDOWN * torch.finfo(image.dtype).eps * self._scale[:, None, None]
-            diagonal = orthonormal_or_zero(image, self._left.narrow(1, 0, size), left, floor)
-            self._scale = torch.maximum(self._scale, diagonal.diagonal(dim1=1, dim2=2).amax(dim=1))
+    def _steps(self, size: int, count: int, first: bool) -> tuple[list[Tensor], list[Tensor]]:
+        """Add blocks of vectors to a basis of some size; `first` says whether none was added since the restart."""
+        diagonals, aboves, block = [], [], self.block_size
+        for start in range(size, size + count * block, block):
+            newest, left = self._right.narrow(1, start, block), self._left.narrow(1, start, block)
+            known, right = self._right.narrow(1, 0, start + block), self._right.narrow(1, start + block, block)
+            image = self.operator.matvec(newest)
+            if not first:
+                image = less(image, self._above_last, self._left.narrow(1, start - block, block))
+            elif start:
+                image = less(image, self._coupling.mT.to(image.dtype), self._left.narrow(1, 0, start))
             # Were the newest right vectors left to the sweep, an error of orthogonality would grow from step to step.
-            back = less(matrices.rmatvec(left), diagonal, newest)
-            above = orthonormal_or_zero(back, known, right, floor, self._spare)
-        else:
-            diagonal = orthonormal(image, left)
-            above = orthonormal(swept(less(matrices.rmatvec(left), diagonal, newest), known), right)
-        self._diagonal.append(diagonal)
-        self._above.append(above)
-        self.passes += 2 * block
+            if self.careful:
+                floor = _BREAKDOWN * torch.finfo(image.dtype).eps * self._scale[:, None, None]
+                diagonal = orthonormal_or_zero(image, self._left.narrow(1, 0, start), left, floor)
+                torch.maximum(self._scale, diagonal.diagonal(dim1=1, dim2=2).amax(dim=1), out=self._scale)
+                back = less(self.operator.rmatvec(left), diagonal, newest)
+                above = orthonormal_or_zero(back, known, right, floor, partial(self._spare, start))
+            else:
+                diagonal = orthonormal(image, left)
+                above = orthonormal(swept(less(self.operator.rmatvec(left), diagonal, newest), known), right)
+            diagonals.append(diagonal)
+            aboves.append(above)
+            self._above_last.copy_(above)
+            first = False
+        return diagonals, aboves
+
+    def _spare(self, start: int) -> Tensor:
+        """Return random rows for the block after `start`: others in every cycle."""
+        if self.device.type != "cuda":
+            return random_rows(
+                self.block_size, self.operator.input_size, self.seed + self.passes + start, self.dtype, self.device
+            )
+        if start not in self._spare_rows:  # a captured step cannot ask the host for others
+            self._spare_rows[start] = random_rows(
+                self.block_size, self.operator.input_size, self.seed + start, self.dtype, self.device
+            )
+        return self._spare_rows[start]
 
     def _return_to_first_loss(self, steps: int) -> None:
         """Take back what was done since a vector lost digits, and go on carefully from there."""
         lengths = torch.stack(self._diagonal[-steps:] + self._above[-steps:]).diagonal(dim1=2, dim2=3).amin(dim=2)
-        self._scale = torch.fmax(self._scale, lengths.amax(dim=0))
+        torch.fmax(self._scale, lengths.amax(dim=0), out=self._scale)
         lost = ~(lengths > _SMALL * self._scale).all(dim=1)
         if not bool(lost.any()):
             return
         lost = lost[:steps] | lost[steps:]
         taken_back = steps - int(torch.nonzero(lost)[0])
         del self._diagonal[-taken_back:], self._above[-taken_back:]
+        if self._above:
+            self._above_last.copy_(self._above[-1])
         self.size -= taken_back * self.block_size
         self.careful = True
 

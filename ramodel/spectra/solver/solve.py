@@ -7,6 +7,7 @@ import torch
 from ramodel.checks import LARGEST_SEED, integer, one_of, positive
 from ramodel.progress import Progress
 from ramodel.spectra.operators import JacobianOperator
+from ramodel.spectra.precision import full_precision
 from ramodel.spectra.solver.certificate import ROUNDING, relative_residuals, with_missed
 from ramodel.spectra.solver.dense import dense_triplets
 from ramodel.spectra.solver.krylov import KrylovBasis, random_image
@@ -99,7 +100,7 @@ def solve(
     integer("seed", seed, minimum=0, maximum=LARGEST_SEED)
     integer("max_passes", max_passes)
     rank = min(rank, operator.output_size, operator.input_size)
-    with torch.no_grad():
+    with torch.no_grad(), full_precision():
         if solve_method(method, rank, operator.output_size, operator.input_size) == "dense":
             solved = dense_triplets(operator, rank)
             if progress is not None:
