@@ -76,7 +76,9 @@ def measure(
         ``J = 1[h + f > 0] D f``. "none": there is no skip, ``J = D(block)``. "auto" reads it off the network, or
         raises an error that shows what to say.
     tolerance
-        Largest residual relative to ``max(s_k, 1e-3 s_1)``. Errors of the values are of the order of its square.
+        Largest residual relative to ``max(s_k, 1e-3 s_1)``. Errors of the values are of the order of its square over
+        the distance to the next value, in units of s_k; values that lie within the tolerance of one another are not
+        told apart.
     method
         "dense": full SVDs of the Jacobians; "lanczos": products alone; "auto": what is faster at their size.
     dtype
