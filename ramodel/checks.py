@@ -8,7 +8,7 @@ import difflib
 import math
 import numbers
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,6 +25,7 @@ __all__ = [
     "one_of",
     "positive",
     "real",
+    "replaceable_file",
     "writable_folder",
 ]
 
@@ -205,6 +206,45 @@ def existing_file(name: str, value: str | os.PathLike[str], *, hint: str = "") -
     path = Path(value).expanduser()
     if not path.is_file():
         raise FileNotFoundError(_message(name, str(path), "must be a file that exists", hint))
+    return path
+
+
+def replaceable_file(
+    name: str, value: str | os.PathLike[str], *, reads: Mapping[str, str | os.PathLike[str] | None] | None = None
+) -> Path:
+    """Return `value` as the path of a file that may be made there, or take the place of the one that is there.
+
+    Parameters
+    ----------
+    reads
+        Files that are read meanwhile, by the argument that names them; None for those that are not given. Writing one
+        of them would destroy it.
+
+    Raises
+    ------
+    FileExistsError
+        If a folder or a device has that name, or one of `reads` is that file.
+    ValueError
+        If it holds a null character.
+
+    Examples
+    --------
+    >>> replaceable_file("out", "w.pt", reads={"weights": "./w.pt"})
+    Traceback (most recent call last):
+    ...
+    FileExistsError: out is 'w.pt'; that is the file of weights, which would be lost. Give another name.
+    """
+    path = Path(value).expanduser()
+    if "\0" in str(path):
+        raise ValueError(_message(name, str(path), "must be a name without null characters", ""))
+    if path.exists() and not path.is_file():
+        what = "a folder" if path.is_dir() else "a device or a pipe"
+        raise FileExistsError(f"{name} is {str(path)!r}; that is {what}. Give the name of a file.")
+    for argument, read in (reads or {}).items():
+        if read is not None and Path(read).expanduser().resolve() == path.resolve():
+            raise FileExistsError(
+                f"{name} is {str(path)!r}; that is the file of {argument}, which would be lost. Give another name."
+            )
     return path
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ramodel.checks import replaceable_file
+
 __all__ = ["whole_file"]
 
 
@@ -15,6 +17,11 @@ def whole_file(path: Path) -> Iterator[Path]:
 
     A reader sees the old file or the new one, never a part.
 
+    Raises
+    ------
+    FileExistsError
+        If a folder or a device has that name, before the body runs.
+
     Examples
     --------
     >>> import tempfile
@@ -23,6 +30,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     ...     print(temporary.name.endswith(".part"))
     True
     """
+    replaceable_file("path", path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.part")
     try:
         yield temporary

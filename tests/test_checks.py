@@ -112,6 +112,20 @@ def test_existing_file(tmp_path):
     assert checks.existing_file("weights", path) == path
 
 
+def test_replaceable_file(tmp_path):
+    path = tmp_path / "w.pt"
+    assert checks.replaceable_file("out", path, reads={"weights": None}) == path
+    path.touch()
+    (tmp_path / "other.pt").symlink_to(path)
+    assert checks.replaceable_file("out", path) == path
+    with pytest.raises(FileExistsError, match=r"^out is .*; that is the file of weights, which would be lost"):
+        checks.replaceable_file("out", path, reads={"weights": tmp_path / "other.pt"})
+    with pytest.raises(ValueError, match="without null characters"):
+        checks.replaceable_file("out", "a\0b")
+    with pytest.raises(FileExistsError, match="that is a device or a pipe"):
+        checks.replaceable_file("out", os.devnull)
+
+
 def test_writable_folder_is_made(tmp_path):
     assert checks.writable_folder("out", tmp_path / "a" / "b").is_dir()
 

@@ -1,5 +1,7 @@
 """Files appear whole or not at all."""
 
+import os
+
 import pytest
 
 from ramodel.files import whole_file
@@ -31,3 +33,14 @@ def test_an_exception_leaves_the_old_one_alone(error, tmp_path):
         write()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_only_files_are_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path, what in ((tmp_path, "a folder"), (tmp_path / "pipe", "a device or a pipe")):
+        with (
+            pytest.raises(FileExistsError, match=rf"^path is .*; that is {what}\. Give the name of a file"),
+            whole_file(path),
+        ):
+            pytest.fail("the body ran")
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]

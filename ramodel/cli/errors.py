@@ -87,8 +87,9 @@ def _with_options(message: str, command: "type[Command]") -> str:
     for argument, field in command.arguments().items():
         if field in command.positional():
             continue
-        # A library says how to set a switch; here that is an option of its own.
+        # A library says how to set an argument; here a switch is an option of its own, and a word follows its option.
         text = re.sub(rf"\b{argument}=(True|False)\b", command.flag(field), text)
+        text = re.sub(rf"\b{argument}='([\w.-]+)'", rf"{command.flag(field)} \1", text)
         # A short name such as `depth` is also a word: it counts only where the sentence opens with it.
         place = rf"\b{argument}\b" if "_" in argument else rf"^{argument}\b"
         text = re.sub(place, command.flag(field), text)

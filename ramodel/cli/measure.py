@@ -102,7 +102,7 @@ class Measure(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Precision of the measurement, whatever that of the network; float32 takes half the time."""
 
     batch_size: Maybe[int] = None
-    """Inputs at once; by default as many as fit a third of the memory."""
+    """Inputs at once; by default as many as half of the free memory holds."""
 
     tokens: tuple[str, ...] = ("sequence",)
     """Of transformers: `sequence` takes the state as one vector, `diagonal` each token with itself, OUT:IN (such as
@@ -148,9 +148,9 @@ class Measure(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
         integer("inputs", self.inputs)
         tokens = _tokens(self.tokens)
         device = usable_device(self.device)
-        target = writable_folder("out", self.out.parent) / self.out.name
-        if target.is_dir():
-            raise IsADirectoryError(f"out is {str(self.out)!r}; it must be a file, such as {self.out / 'spectra.nc'}.")
+        target, control = self._targets()
+        if self.report is not None:
+            writable_folder("report", self.report)
         subject = load_subject(
             checkpoint=self.checkpoint,
             model=self.model,
@@ -186,7 +186,6 @@ class Measure(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
         }
         networks = {target: subject.network}
         if self.untrained:
-            control = target.with_stem(f"{target.stem}-untrained")
             networks[control] = subject.untrained(inputs, seed=self.seed)
         arguments = subject.arguments(inputs)
         measured = [_measure(network.to(device), arguments, file, options) for file, network in networks.items()]
@@ -205,6 +204,24 @@ class Measure(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
             )
         print_measurement(subject, inputs, measured[0], found, written, as_json=self.json)
         return 0 if all(bool(spectra.converged.all()) for spectra in measured) else 1
+
+    def _targets(self) -> tuple[Path, Path]:
+        """Return the file to write and that of the control, neither of them a file that is read."""
+        from ramodel.checks import replaceable_file, writable_folder
+
+        others = {
+            "model_file": None if self.model_file is None else self.model_file.rpartition(":")[0],
+            "weights": self.weights,
+            "inputs_file": self.inputs_file,
+            "data": self.data,
+            "report": None if self.report is None else self.report / "README.md",
+        }
+        target = replaceable_file("out", self.out, reads=others)
+        control = target.with_stem(f"{target.stem}-untrained")
+        if self.untrained:
+            replaceable_file("out", control, reads=others)
+        writable_folder("out", target.parent)
+        return target, control
 
     def _again(self) -> str:
         """Return the command line that measures the same: every option that is not at its default."""
@@ -229,7 +246,8 @@ def _measure(network: Any, arguments: Any, file: Path, options: dict[str, Any]) 
 def _classes(subject: "Subject", inputs: "Inputs") -> int | None:
     if subject.classes is not None:
         return subject.classes
-    return None if inputs.class_names is None else len(inputs.class_names)
+    names = inputs.class_names
+    return None if names is None or len(names) < 2 else len(names)  # a single folder of images names no classes
 
 
 def _default_rank(subject: "Subject", inputs: "Inputs") -> int:

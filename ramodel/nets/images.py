@@ -30,6 +30,9 @@ _EIGHT_BIT_MODES = (*_GREY_MODES, "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr
 _LARGEST_FILE = 2**28
 """Bytes of one file, unpacked; more is taken for an attack."""
 
+_LARGEST_SIDE = 2**12
+"""Pixels to which an image is brought at most; more is taken for a slip of the finger."""
+
 
 class ImageFiles(NamedTuple):
     """Image files of one part of a data set, not decoded yet.
@@ -69,7 +72,7 @@ class ImageFiles(NamedTuple):
             If a file is damaged, is no image, has more than 8 bits a channel, or is of another size than the first.
         """
         names = self.names if rows is None else [self.names[row] for row in rows]
-        shape = None if size is None else (integer("size", size),) * 2
+        shape = None if size is None else (integer("size", size, maximum=_LARGEST_SIDE),) * 2
         images: list[Image] = []
         with _opened(self.container) as content, progress_bar("reading images", len(names)) as bar:
             for name in names:

@@ -138,7 +138,7 @@ def _from_arrays(path: Path, count: int | None) -> Inputs:
     origin = str(path)
     values = finite_numbers(kind, arrays[kind], origin)
     if kind == "input_ids" and values.dtype.kind == "f":
-        raise ValueError(f"input_ids of {path} are {values.dtype}; token ids are whole numbers.")
+        raise ValueError(f"The input_ids of {path} are {values.dtype}; token ids are whole numbers.")
     samples = len(values)
     labels = nonnegative_labels(arrays["labels"], samples, origin) if "labels" in arrays else None
     mask = arrays.get("attention_mask")
@@ -194,7 +194,9 @@ def _pixels(images: NDArray[Any], origin: str) -> NDArray[np.float64]:
     if images.ndim == 3:
         return scaled[:, None]
     if images.ndim != 4:
-        raise ValueError(f"images of {origin} have shape {images.shape}; it must be [N, height, width(, channels)].")
+        raise ValueError(
+            f"The images of {origin} have shape {images.shape}; it must be [N, height, width(, channels)]."
+        )
     if images.shape[3] in _CHANNELS:
         return np.ascontiguousarray(np.moveaxis(scaled, 3, 1))
     return scaled

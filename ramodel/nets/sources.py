@@ -140,12 +140,12 @@ def _samples(images: NDArray[Any], labels: NDArray[Any], origin: str) -> Samples
 def finite_numbers(name: str, array: NDArray[Any], origin: str) -> NDArray[Any]:
     """Return the samples `name` [N, ...] of `origin`; raise ValueError where they are not finite real numbers."""
     if array.dtype.kind not in "fiu" or array.ndim < 2:
-        raise ValueError(f"{name} of {origin} are {array.dtype} {array.shape}; they must be real numbers [N, ...].")
+        raise ValueError(f"The {name} of {origin} are {array.dtype} {array.shape}; they must be real numbers [N, ...].")
     if array.size == 0:
-        raise ValueError(f"{name} of {origin} are empty (shape {array.shape}).")
+        raise ValueError(f"The {name} of {origin} are empty, of shape {array.shape}; there must be at least one.")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         spot = tuple(map(int, np.argwhere(~np.isfinite(array))[0]))
-        raise ValueError(f"{name}{list(spot)} of {origin} is {array[spot]}; every entry must be finite.")
+        raise ValueError(f"In {origin} {name}{list(spot)} is {array[spot]}; every entry must be finite.")
     return array
 
 
@@ -153,9 +153,9 @@ def nonnegative_labels(labels: NDArray[Any], samples: int, origin: str) -> NDArr
     """Return the labels of `origin` as int64 [samples]; raise ValueError where they are not whole numbers from 0 on."""
     if labels.dtype.kind not in "iu" or labels.shape != (samples,):
         raise ValueError(
-            f"labels of {origin} are {labels.dtype} {labels.shape}; they must be whole numbers [{samples}], "
+            f"The labels of {origin} are {labels.dtype} {labels.shape}; they must be whole numbers [{samples}], "
             "one per sample."
         )
     if labels.size and int(labels.min()) < 0:
-        raise ValueError(f"labels of {origin} go down to {labels.min()}; they must be 0, 1, ....")
+        raise ValueError(f"The labels of {origin} go down to {labels.min()}; they must be 0, 1, ....")
     return labels.astype(np.int64)

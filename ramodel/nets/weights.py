@@ -74,6 +74,9 @@ def load_weights(network: nn.Module, path: str | os.PathLike[str]) -> None:
 def put_weights(network: nn.Module, tensors: Mapping[str, Tensor], origin: str) -> None:
     """Put `tensors` into `network`, every one of them and nothing less.
 
+    Weights that several names share, such as those of an embedding and a head, may come under one of the names, as
+    safetensors saves them.
+
     Raises
     ------
     ValueError
@@ -81,7 +84,12 @@ def put_weights(network: nn.Module, tensors: Mapping[str, Tensor], origin: str) 
     """
     own = network.state_dict()
     # Files made before torch 0.4.1, and many that others convert, do not count the batches of a BatchNorm.
-    missing = [name for name in own if name not in tensors and not name.endswith(".num_batches_tracked")]
+    brought = {_place(own[name]) for name in tensors if name in own}
+    missing = [
+        name
+        for name, tensor in own.items()
+        if name not in tensors and _place(tensor) not in brought and not name.endswith(".num_batches_tracked")
+    ]
     unknown = [name for name in tensors if name not in own]
     faults = [
         f"{name!r} has shape {tuple(tensor.shape)} in place of {tuple(own[name].shape)}"
@@ -125,6 +133,11 @@ def _bare(name: str) -> str:
     for prefix in _PREFIXES:
         name = name.removeprefix(prefix)
     return name
+
+
+def _place(tensor: Tensor) -> tuple[int, int, tuple[int, ...], tuple[int, ...]]:
+    """Return where the numbers of a tensor lie, the same for two names of one weight."""
+    return tensor.untyped_storage().data_ptr(), tensor.storage_offset(), tuple(tensor.shape), tensor.stride()
 
 
 def _first(names: list[str]) -> str:

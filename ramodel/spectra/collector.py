@@ -13,9 +13,11 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from ramodel.checks import replaceable_file
 from ramodel.files import whole_file
 from ramodel.netcdf import TreeWriter
 from ramodel.spectra.layout import SpectraLayout
+from ramodel.spectra.memory import in_words
 from ramodel.spectra.spectra import Spectra
 from ramodel.spectra.storage import stage_group, write_summaries
 
@@ -42,8 +44,9 @@ class SpectraCollector:
 
     Raises
     ------
-    FileNotFoundError, OSError
-        If the folder of `output` does not exist, or has less space left than the result needs.
+    FileNotFoundError, FileExistsError, OSError
+        If the folder of `output` does not exist, a folder or a device has its name, or less space is left than the
+        result needs.
 
     Examples
     --------
@@ -68,7 +71,7 @@ class SpectraCollector:
         class_means: SpectraLayout | None = None,
         output: str | os.PathLike[str] | None = None,
     ) -> None:
-        self._output = None if output is None else Path(output).expanduser()
+        self._output = None if output is None else replaceable_file("output", output)
         self._writer: TreeWriter | None = None
         with ExitStack() as file:
             if self._output is not None:
@@ -218,6 +221,6 @@ def _check_space(output: Path, needed: int) -> None:
     free = shutil.disk_usage(output.parent).free
     if needed > free:
         raise OSError(
-            f"output is {str(output)!r}; the result needs {needed / 2**30:.1f} GiB, {free / 2**30:.1f} GiB are left. "
+            f"output is {str(output)!r}; the result needs {in_words(needed)}, {in_words(free)} are left. "
             "Choose fewer inputs or a smaller rank, vectors='float32' or vectors='none', or another place."
         )

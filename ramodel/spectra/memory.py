@@ -13,7 +13,7 @@ from ramodel.checks import integer, one_of, positive
 from ramodel.spectra.network import BlockCall
 from ramodel.spectra.solver import basis_size
 
-__all__ = ["activation_bytes", "available_memory", "batch_size", "is_out_of_memory", "solver_bytes"]
+__all__ = ["activation_bytes", "available_memory", "batch_size", "in_words", "is_out_of_memory", "solver_bytes"]
 
 _SHARE = 0.5
 """Of the available memory that a measurement takes: real peaks are up to 1.5 times those foretold."""
@@ -130,6 +130,19 @@ def batch_size(needed: int, *, items: int, available: int, share: float = _SHARE
     positive("needed", needed)
     fitting = max(1, int(share * available / needed))
     return math.ceil(items / math.ceil(items / fitting))
+
+
+def in_words(nbytes: int) -> str:
+    """Return a number of bytes as one reads it.
+
+    Examples
+    --------
+    >>> in_words(2000), in_words(24 * 2**20), in_words(3 * 2**29)
+    ('2 KiB', '24 MiB', '1.5 GiB')
+    """
+    if nbytes < 2**20:
+        return f"{math.ceil(nbytes / 2**10)} KiB"
+    return f"{nbytes / 2**20:.0f} MiB" if nbytes < 2**30 else f"{nbytes / 2**30:.1f} GiB"
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -49,7 +49,10 @@ def planned(
     states = sum(2 * call.state[:1].nbytes for calls in stages for call in calls)
     needed = states + max(_stage_bytes(calls, pairs, request) for calls in stages)
     available = available_memory(device) - (result_bytes if device.type == "cpu" else 0)
-    inputs = request.batch_size or batch_size(needed, items=samples, available=max(available, 1))
+    if request.batch_size is None:
+        inputs = batch_size(needed, items=samples, available=max(available, 1))
+    else:
+        inputs = min(request.batch_size, samples)
     blocks = []
     for calls in stages:
         size = _vector_size(calls[0], request)

@@ -11,7 +11,7 @@ from ramodel.progress import Progress
 from ramodel.spectra.block_results import EIGENVALUES, Results, block_results, stage_alignment
 from ramodel.spectra.collector import SpectraCollector
 from ramodel.spectra.layout import SpectraLayout, StageLayout
-from ramodel.spectra.memory import is_out_of_memory
+from ramodel.spectra.memory import in_words, is_out_of_memory
 from ramodel.spectra.network import Batch, BlockCall, Inspection, Stage, record
 from ramodel.spectra.operators import JacobianOperator
 from ramodel.spectra.operators.tokens import token_pairs
@@ -60,8 +60,9 @@ class MeasurementRun:
     @property
     def notes(self) -> list[str]:
         """What was found and taken, and how the products were made."""
-        mebibytes = (self._plan.nbytes + self._result_bytes) / 2**20
-        memory = f"{self._plan.inputs} inputs at once; predicted memory {mebibytes:.0f} MiB."
+        nbytes = in_words(max(2**20, self._plan.nbytes + self._result_bytes))  # what is less is not worth a thought
+        count = self._plan.inputs
+        memory = f"{count} input{'' if count == 1 else 's'} at once; predicted memory {nbytes}."
         return [*self._inspection.notes, memory, *self._kinds.values()]
 
     def layout(self) -> SpectraLayout:

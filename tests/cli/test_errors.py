@@ -47,6 +47,11 @@ def test_short_names_are_replaced_only_where_the_sentence_opens():
     assert told == "ramodel predict: --depth is 3; the depth and --head-decay must agree. Change one."
 
 
+def test_advice_names_options():
+    told = sentence(in_ramodel("raise ValueError(\"model is 'x'; say model='plain' or depth=3.\")"))
+    assert told == "ramodel predict: --model is 'x'; say --model plain or depth=3."
+
+
 @pytest.mark.parametrize(
     "body", ["return int('x')", "a, b = [1]", "return len(3)", "return list(zip('a', '', strict=True))"]
 )

@@ -323,7 +323,36 @@ def test_damaged_weights_of_a_checkpoint(ramodel, folder, tmp_path):
 def test_out_that_is_a_folder(ramodel, here):
     outcome = ramodel(*OWN, "--inputs-file", "x.npz", "--out", ".")
     assert outcome.code == 2
-    assert outcome.err.startswith("ramodel measure: --out is '.'; it must be a file, such as spectra.nc.")
+    assert outcome.err.startswith("ramodel measure: --out is '.'; that is a folder. Give the name of a file.")
+
+
+@pytest.mark.parametrize(
+    ("file", "option"), [("my.py", "model_file"), ("w.safetensors", "weights"), ("x.npz", "inputs_file")]
+)
+def test_what_is_read_is_not_written_over(ramodel, here, file, option):
+    before = (here / file).read_bytes()
+    outcome = ramodel(*OWN, "--inputs-file", "x.npz", "--out", f"./{file}")
+    assert outcome.code == 2
+    name = "--" + option.replace("_", "-") if "_" in option else option
+    assert outcome.err == (
+        f"ramodel measure: --out is '{file}'; that is the file of {name}, which would be lost. Give another name.\n"
+    )
+    assert (here / file).read_bytes() == before
+
+
+def test_a_report_that_cannot_be_written_is_told_before_measuring(ramodel, here):
+    outcome = ramodel(*OWN, "--inputs-file", "x.npz", "--out", "s.nc", "--report", "my.py")
+    assert outcome.code == 2
+    assert outcome.err.startswith("ramodel measure: --report is 'my.py'; it must be a folder, not a file")
+    assert not (here / "s.nc").exists()
+
+
+def test_images_of_a_single_class(ramodel, here):
+    pixels = np.random.default_rng(1).integers(0, 256, (2, 2, 2, 3), dtype=np.uint8)
+    write(here / "pictures", {f"cat/{i}.png": png(Image.fromarray(image)) for i, image in enumerate(pixels)})
+    outcome = ramodel(*OWN, "--data", "pictures", "--out", "s.nc")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "Without labels of at least two classes: no Neural Collapse." in outcome.out
 
 
 DATA = os.environ.get(DATA_FOLDER_VARIABLE)

@@ -186,3 +186,37 @@ def test_a_network_whose_making_is_unknown_has_no_control():
     subject = Subject(name="it", network=nn.Linear(2, 2))
     with pytest.raises(ValueError, match="nothing says how to make it without its training"):
         subject.untrained(Inputs(values=np.ones((1, 2)), kind="inputs"))
+
+
+MASKED = """
+from torch import nn
+
+
+class Reader(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embedding = nn.Embedding(9, 2)
+
+    def forward(self, words{argument}):
+        return self.embedding(words)
+"""
+
+
+def test_attention_masks_reach_one_s_own_network_or_are_refused(tmp_path):
+    np.savez(tmp_path / "x.npz", input_ids=np.ones((2, 4), int), attention_mask=np.array([[1, 1, 1, 0]] * 2))
+    for argument in (", attention_mask=None", ""):
+        file = tmp_path / f"my{len(argument)}.py"
+        file.write_text(MASKED.format(argument=argument))
+        subject = load_subject(model_file=f"{file}:Reader")
+        inputs = subject_inputs(subject, inputs_file=tmp_path / "x.npz")
+        if argument:
+            assert sorted(subject.arguments(inputs)) == ["attention_mask", "words"]
+        else:
+            with pytest.raises(ValueError, match=r"takes no attention_mask, but .*x\.npz holds one"):
+                subject.arguments(inputs)
+
+
+def test_files_of_inputs_have_a_known_ending(tmp_path):
+    (tmp_path / "x.txt").touch()
+    with pytest.raises(ValueError, match=r"^inputs_file is .*x\.txt'; its name must end in \.npy, \.npz"):
+        subject_inputs(Subject(name="n", network=torch.nn.Identity()), inputs_file=tmp_path / "x.txt")

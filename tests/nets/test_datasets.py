@@ -131,7 +131,7 @@ def spoilt_npz(tmp_path, **arrays):
         ({"images": np.zeros((0, 2, 2)), "labels": np.zeros(0, dtype=int)}, "are empty"),
         ({"images": np.array([1.0, 2.0, 3.0, 4.0])}, "are float64"),
         ({"images": np.full((4, 2, 2), "x")}, "images of .* are <U1"),
-        ({"images": np.where(np.arange(16) == 6, np.nan, 1.0).reshape(4, 2, 2)}, r"images\[1, 1, 0\] of .* is nan"),
+        ({"images": np.where(np.arange(16) == 6, np.nan, 1.0).reshape(4, 2, 2)}, r"In .* images\[1, 1, 0\] is nan"),
         ({"labels": np.array([0, 1, {}, 1], dtype=object)}, "not a readable .npz file of plain arrays"),
     ],
 )

@@ -134,7 +134,7 @@ def test_whole_numbers_are_not_normalised():
         ({"images": PIXELS, "inputs": PIXELS}, r"it must hold one of"),
         ({"inputs": np.ones(3)}, r"inputs of .* are float64 \(3,\); they must be real numbers \[N, ...\]"),
         ({"inputs": np.ones((0, 3))}, "inputs of .* are empty"),
-        ({"inputs": np.array([[1.0, np.inf]])}, r"inputs\[0, 1\] of .* is inf; every entry must be finite"),
+        ({"inputs": np.array([[1.0, np.inf]])}, r"In .* inputs\[0, 1\] is inf; every entry must be finite"),
         ({"inputs": np.ones((2, 2), dtype=complex)}, "inputs of .* are complex128"),
         ({"images": np.ones((2, 3))}, r"images of .* have shape \(2, 3\)"),
         ({"images": PIXELS, "labels": LABELS[:3]}, r"labels of .* are int64 \(3,\)"),

@@ -2,7 +2,7 @@ import pickle
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save_file, save_model
 from torch import nn
 
 from ramodel.nets import load_weights, read_weights
@@ -102,3 +102,18 @@ def test_names_and_places(tmp_path):
     save_file({"weight": torch.tensor([1.0, torch.inf])}, tmp_path / "net.safetensors")
     with pytest.raises(ValueError, match=r"'weight' in .*net\.safetensors holds a number that is not finite"):
         read_weights(tmp_path / "net.safetensors")
+
+
+def test_one_name_of_shared_weights_is_enough(tmp_path):
+    network = nn.ModuleDict({"embedding": nn.Embedding(3, 2), "head": nn.Linear(2, 3, bias=False)})
+    network["head"].weight = network["embedding"].weight
+    save_model(network, tmp_path / "net.safetensors")
+    expected = network["head"].weight.detach().clone()
+    with torch.no_grad():
+        network["head"].weight.zero_()
+    load_weights(network, tmp_path / "net.safetensors")
+    assert torch.equal(network["embedding"].weight, expected)
+    assert network["head"].weight is network["embedding"].weight
+    apart = nn.ModuleDict({"embedding": nn.Embedding(3, 2), "head": nn.Linear(2, 3, bias=False)})
+    with pytest.raises(ValueError, match=r"it lacks '(embedding|head)\.weight'"):
+        load_weights(apart, tmp_path / "net.safetensors")

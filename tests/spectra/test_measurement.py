@@ -1,5 +1,7 @@
 """`measure`: the whole instrument against explicit Jacobians, and what must not change its numbers."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -209,3 +211,9 @@ def test_bad_arguments_are_refused(options, message):
 def test_statistics_must_be_a_list():
     with pytest.raises(TypeError, match=r"^statistics is 'trace'; it must be a list of names"):
         measure(Network(), inputs(), statistics="trace")
+
+
+def test_a_batch_is_no_larger_than_the_inputs():
+    network = nn.Sequential(nn.Linear(4, 4))
+    spectra = measure(network, torch.ones(1, 4), blocks=["0"], skip="none", batch_size=10**9, progress=False)
+    assert re.search(r"^1 input at once; predicted memory 1 MiB\.$", "\n".join(spectra.notes), re.MULTILINE)

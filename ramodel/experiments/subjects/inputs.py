@@ -10,6 +10,7 @@ import numpy as np
 from ramodel.checks import LARGEST_SEED, existing_file, integer
 from ramodel.experiments.subjects.subject import Subject
 from ramodel.nets import CIFAR10_IMAGES, Inputs, load_inputs, normalised, spread_over_classes
+from ramodel.nets.arrays import ARRAY_SUFFIXES
 
 __all__ = ["subject_inputs"]
 
@@ -72,11 +73,21 @@ def subject_inputs(
         return _of_training(subject, data, count)
     if from_chance:
         return _random_tokens(subject, 1 if count is None else count, sequence_length, seed)
-    place = data if inputs_file is None else existing_file("inputs_file", inputs_file).resolve()
+    place = data if inputs_file is None else _array_file(inputs_file)
     found = _loaded(subject, place, count, size)
     if mean is not None or std is not None:
         return normalised(found, mean=mean, std=std)
     return normalised(found, mean=subject.mean, std=subject.std) if found.kind == "images" else found
+
+
+def _array_file(inputs_file: str | os.PathLike[str]) -> Path:
+    file = existing_file("inputs_file", inputs_file).resolve()
+    if file.suffix not in ARRAY_SUFFIXES:
+        raise ValueError(
+            f"inputs_file is {str(inputs_file)!r}; its name must end in {', '.join(ARRAY_SUFFIXES)}. Give other data "
+            "by data."
+        )
+    return file
 
 
 def _loaded(subject: Subject, place: str | os.PathLike[str] | None, count: int | None, size: int | None) -> Inputs:
@@ -117,10 +128,12 @@ def _random_tokens(subject: Subject, count: int, length: int | None, seed: int) 
 def _tokens(found: Inputs, vocabulary: int) -> Inputs:
     values = found.values
     if values.dtype.kind != "i":
-        raise ValueError(f"inputs of {found.origin} are {values.dtype}; a network that reads text takes whole numbers.")
+        raise ValueError(
+            f"The inputs of {found.origin} are {values.dtype}; a network that reads text takes whole numbers."
+        )
     if values.min() < 0 or values.max() >= vocabulary:
         raise ValueError(
-            f"inputs of {found.origin} go from {values.min()} to {values.max()}; token ids of this network go from 0 "
-            f"to {vocabulary - 1}."
+            f"The inputs of {found.origin} go from {values.min()} to {values.max()}; token ids of this network go from "
+            f"0 to {vocabulary - 1}."
         )
     return msgspec.structs.replace(found, kind="input_ids")

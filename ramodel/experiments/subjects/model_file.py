@@ -79,7 +79,7 @@ def _named(model_file: str) -> Iterator[None]:
     try:
         yield
     except (Exception, SystemExit) as error:
-        frames = traceback.extract_tb(error.__traceback__)
+        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
         where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
         what = f"{type(error).__name__}: {error}"
         raise ValueError(f"model_file is {model_file!r}; running it raised {what}{where}.") from error

@@ -1,5 +1,6 @@
 """A network that is to be measured, with what is known of it."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -66,10 +67,11 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         Raises
         ------
         ValueError
-            If the network refuses them.
+            If the network refuses them, or has no use for their attention mask.
         """
         values = inputs.values
-        arguments = values if self.keyword is None else {self.keyword: torch.as_tensor(values)}
+        keyword = self.keyword if inputs.attention_mask is None else self._keyword_beside_mask(inputs.origin)
+        arguments = values if keyword is None else {keyword: torch.as_tensor(values)}
         if isinstance(arguments, dict) and inputs.attention_mask is not None:
             arguments["attention_mask"] = torch.as_tensor(inputs.attention_mask)
         try:
@@ -114,6 +116,16 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             norm.momentum = momentum
             norm.eval()
         return network
+
+    def _keyword_beside_mask(self, origin: str) -> str:
+        """Return the name of the argument that takes the inputs, of a forward that takes an attention mask too."""
+        names = list(inspect.signature(self.network.forward).parameters)
+        if "attention_mask" not in names and self.keyword is None:
+            raise ValueError(
+                f"{self.name} takes no attention_mask, but {origin} holds one: the numbers would be those of inputs "
+                "without it. Add that argument to its forward, or leave it out of the file."
+            )
+        return self.keyword or names[0]
 
     def _call(self, network: nn.Module, arguments: NDArray[Any] | dict[str, Tensor], count: int) -> None:
         """Let `network` see the first `count` inputs, in its own floating-point type."""

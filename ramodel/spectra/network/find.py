@@ -1,17 +1,19 @@
 """Which modules of a network are its residual blocks."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import difflib
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 from torch import nn
 
 from ramodel.spectra.network.graph import Graph, continues, leads_to, same_tensor, seen_skip
-from ramodel.spectra.network.observation import NamedBlock, Visit
+from ramodel.spectra.network.observation import NamedBlock, Visit, called_twice, without_state
 
 __all__ = ["Stage", "found_stages", "given_blocks", "given_stages", "scope"]
 
-_LISTS = (nn.ModuleList, nn.Sequential)
+_LISTS = (nn.ModuleList, nn.Sequential, nn.ModuleDict)
 
 
 class Stage(NamedTuple):
@@ -39,6 +41,8 @@ def given_blocks(model: nn.Module, blocks: Sequence[str | nn.Module]) -> tuple[N
     >>> [block.name for block in given_blocks(network, ["2", network[1]])]
     ['2', '1']
     """
+    if isinstance(blocks, nn.ModuleDict):
+        blocks = list(blocks.values())
     if isinstance(blocks, str) or not isinstance(blocks, Iterable):
         raise TypeError(f"blocks is {blocks!r}; it must be a list of names or modules.")
     modules = dict(model.named_modules())
@@ -47,7 +51,7 @@ def given_blocks(model: nn.Module, blocks: Sequence[str | nn.Module]) -> tuple[N
     for block in blocks:
         if isinstance(block, str):
             if block not in modules:
-                raise ValueError(f"blocks has {block!r}; {type(model).__name__} has no module of that name.")
+                raise ValueError(_unknown(block, model, modules))
             found.append(NamedBlock(block, modules[block]))
         elif isinstance(block, nn.Module):
             if block not in names:
@@ -57,8 +61,9 @@ def given_blocks(model: nn.Module, blocks: Sequence[str | nn.Module]) -> tuple[N
             raise TypeError(f"blocks has an entry of type {type(block).__name__}; it must hold names or modules.")
     if not found:
         raise ValueError("blocks is empty; there must be at least one block to measure.")
-    if len({id(block.module) for block in found}) < len(found):
-        raise ValueError("blocks lists a module twice; every layer must be a module of its own.")
+    for name, times in Counter(names[block.module] for block in found).items():
+        if times > 1:
+            raise ValueError(f"blocks has {name!r} {times} times; list every module once.")
     return tuple(found)
 
 
@@ -82,7 +87,7 @@ def scope(model: nn.Module) -> str:
 
 
 def found_stages(
-    model: nn.Module, visits: Mapping[str, Visit], graph: Graph
+    model: nn.Module, visits: Mapping[str, Visit], graph: Graph, repeated: Collection[str] = ()
 ) -> tuple[tuple[Stage, ...], tuple[str, ...]]:
     """Return the stages found in an observed network, and in sentences what was left out.
 
@@ -94,6 +99,8 @@ def found_stages(
     ----------
     visits
         Of every module of `model` that was called once.
+    repeated
+        Modules that were called several times.
 
     Raises
     ------
@@ -114,12 +121,13 @@ def found_stages(
     candidates = _outermost({name: _blocks_of(name, inside, visits) for name in lists})
     if not candidates:
         candidates = _outermost({name: [m for m in keeping[name] if graph.adds(visits[m])] for name in lists})
-    if not candidates:
+    residual = [name for name, visit in visits.items() if name and seen_skip(visit).skip]
+    if not candidates and not residual:
         candidates = _outermost({name: _plain(keeping[name], lists, visits) for name in lists})
         if len(candidates) > 1:
             raise ValueError(_cannot_choose(model, candidates, visits, "no list of blocks whose skip can be seen"))
     if not candidates:
-        raise ValueError(_none_found(model, visits))
+        raise ValueError(_none_found(model, visits, residual, repeated))
     ordered = sorted(candidates, key=lambda name: list(visits).index(candidates[name][0]))
     for first, second in pairwise(ordered):
         if not leads_to(visits[candidates[second][0]], visits[candidates[first][-1]]):
@@ -224,6 +232,13 @@ def _left_out(member: str, visits: Mapping[str, Visit]) -> str:
     return f"{member} ({type(visit.module).__name__}) is left out: it shows no skip of its own."
 
 
+def _unknown(name: str, model: nn.Module, modules: Mapping[str, nn.Module]) -> str:
+    near = difflib.get_close_matches(name, modules, n=1)
+    listed = ", ".join(repr(child) for child, _ in model.named_children())
+    end = f"did you mean {near[0]!r}?" if near else f"it has {listed or 'none'}."
+    return f"blocks has {name!r}; {type(model).__name__} has no module of that name; {end}"
+
+
 def _cannot_choose(
     model: nn.Module, candidates: Mapping[str, list[str]], visits: Mapping[str, Visit], what: str
 ) -> str:
@@ -244,7 +259,9 @@ def _line(model: nn.Module, name: str, members: Sequence[str]) -> str:
     return f"blocks=model.{name}" if plain else f"blocks=model.get_submodule({name!r})"
 
 
-def _none_found(model: nn.Module, visits: Mapping[str, Visit]) -> str:
+def _none_found(
+    model: nn.Module, visits: Mapping[str, Visit], residual: Sequence[str], repeated: Collection[str]
+) -> str:
     start = (
         f"blocks is None and {type(model).__name__} has no ModuleList or Sequential of modules that keep the shape of "
         "the state"
@@ -252,14 +269,23 @@ def _none_found(model: nn.Module, visits: Mapping[str, Visit]) -> str:
     changing = [name for name, visit in visits.items() if visit.changed and visit.keeps_shape]
     if changing:
         start += f". Modules that change their input in place ({changing[0]!r}) hide what is added: use inplace=False"
-    residual = [name for name, visit in visits.items() if name and seen_skip(visit).skip]
     if residual:
         return f"{start}. These modules add to their input: say blocks={residual!r}, or some of them."
     lists = [name for name, module in model.named_modules() if name and isinstance(module, _LISTS)]
     outer = [name for name in lists if not any(name.startswith(f"{other}.") for other in lists)]
-    if not outer:
+    members = [f"{name}.{child}" for name in outer for child, _ in model.get_submodule(name).named_children()]
+    shared = [member for member in members if member in repeated]
+    if shared:
+        return f"{start} that is called once. {called_twice(shared[0])}"
+    stateless = [member for member in members if member in visits and visits[member].state is None]
+    if stateless:
+        return f"{start}: {without_state(stateless[0])}"
+    hidden = [name for name in members if name in visits and visits[name].keeps_shape and visits[name].exit is None]
+    if hidden:
+        return f"{start} and have a derivative: {hidden[0]!r} computes under torch.no_grad, or outside of torch."
+    if not members:
         return f"{start}. Pass the blocks, as modules or names."
     return (
         f"{start}; it has {', '.join(map(repr, outer))}. Pass the blocks, as modules or names, such as "
-        f"blocks=['{outer[0]}.0']."
+        f"blocks=[{members[0]!r}]."
     )

@@ -24,7 +24,7 @@ def structureless_levels(stage: Spectra, top: int, labels: NDArray[np.int64] | N
             found[function.__name__] = function(depth)
     if left is not None:
         found |= _random_frames(stage, left.sizes["coordinate"], top)
-    if states is not None and labels is not None:
+    if states is not None and labels is not None and len(np.unique(labels)) > 1:
         found |= _random_states(labels, states.sizes["coordinate"])
     return found
 

@@ -80,7 +80,7 @@ def residual_alignment(
     chosen = _labels(spectra, labels)
     if classes is not None:
         classes = integer("classes", classes)
-    elif chosen is not None:
+    elif chosen is not None and len(np.unique(chosen)) > 1:
         classes = len(np.unique(chosen))
     weights = None if head is None else finite_array("head", _on_cpu(head), shape=(None, None))
     controls = {} if untrained is None else untrained.stages
@@ -182,7 +182,7 @@ def _notes(spectra: Spectra, classes: int | None, labels: _Labels | None) -> tup
         notes.append(f"{missed} of {spectra.converged.size} triplets did not converge: see spectra.residual.")
     available = spectra.singular_values.sizes["rank"]
     if classes is None:
-        notes.append("Without classes or labels: no energy outside the top C, no gap after it.")
+        notes.append("Without classes or labels of at least two: no energy outside the top C, no gap after it.")
     elif classes >= available:
         notes.append(
             f"{available} triplets were kept for {classes} classes: measure with rank={classes + 2} to see beyond."
@@ -191,8 +191,8 @@ def _notes(spectra: Spectra, classes: int | None, labels: _Labels | None) -> tup
     for note in dict.fromkeys(note for found in by_stage.values() for note in found):
         where = [name for name, found in by_stage.items() if note in found]
         notes.append(note if len(where) == len(by_stage) else f"{', '.join(where)}: {note}")
-    if labels is None:
-        notes.append("Without labels: no Neural Collapse.")
+    if labels is None or len(np.unique(labels)) < 2:
+        notes.append("Without labels of at least two classes: no Neural Collapse.")
     return tuple(notes)
 
 

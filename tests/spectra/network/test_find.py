@@ -122,13 +122,17 @@ def test_given_blocks_are_grouped_by_list_and_shape():
 def test_listed_blocks_that_cannot_be_are_refused():
     network = Network()
     for blocks, error, rule in [
-        (["blocks.9"], ValueError, r"blocks has 'blocks\.9'; Network has no module of that name"),
+        (
+            ["blocks.9"],
+            ValueError,
+            r"blocks has 'blocks\.9'; Network has no module of that name; did you mean 'blocks\.",
+        ),
         ([nn.Tanh()], ValueError, r"blocks has a Tanh that is not part of Network"),
         ([3], TypeError, r"blocks has an entry of type int"),
         ("blocks", TypeError, r"blocks is 'blocks'; it must be a list"),
         (network.blocks[0], TypeError, r"blocks is Block\("),
         ([], ValueError, r"blocks is empty"),
-        (["blocks.0", network.blocks[0]], ValueError, r"blocks lists a module twice"),
+        (["blocks.0", network.blocks[0]], ValueError, r"blocks has 'blocks\.0' 2 times; list every module once"),
         (["blocks.0", "blocks.2"], ValueError, r"blocks 'blocks\.0' \.\. 'blocks\.2' do not follow one another"),
         (["blocks.0", "blocks"], ValueError, r"block 'blocks' was not called"),
         (["blocks.0", "head"], ValueError, r"block 'head' maps \(2, 4\) to \(2, 3\).*Leave it out of blocks"),
