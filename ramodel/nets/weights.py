@@ -135,7 +135,7 @@ def _bare(name: str) -> str:
     return name
 
 
-def _place(tensor: Tensor) -> tuple[int, int, tuple[int, ...], tuple[int, ...]]:
+def _place(tensor: Tensor) -> tuple[object, ...]:
     """Return where the numbers of a tensor lie, the same for two names of one weight."""
     return tensor.untyped_storage().data_ptr(), tensor.storage_offset(), tuple(tensor.shape), tensor.stride()
 
