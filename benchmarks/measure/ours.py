@@ -10,7 +10,7 @@ from measure.peers import Answer, Method
 
 from ramodel import measure
 from ramodel.spectra.network.call import BlockCall
-from ramodel.spectra.operators import JacobianOperator, StackedOperator, jacobian_operator
+from ramodel.spectra.operators import JacobianOperator, jacobian_operator, stacked_operator
 from ramodel.spectra.solver import solve
 
 __all__ = ["OURS", "STACKED", "WHOLE_CALL", "doubled", "our_methods"]
@@ -38,7 +38,7 @@ def _stacked(case: Case, count: int, *, tolerance: float) -> Answer:
     """Solve all blocks of the network at once, each at the states of the case's block."""
     numbers = range(_depth(case))
     operators = [_operator(case, count, block=number) for number in numbers]
-    found = solve(StackedOperator(operators), RANK, tolerance=tolerance)
+    found = solve(stacked_operator(operators), RANK, tolerance=tolerance)
     own = slice(case.block * count, (case.block + 1) * count)
     return Answer(found.singular_values[own], found.right[own], float(found.passes.double().mean()))
 
@@ -86,5 +86,5 @@ def doubled(case: Case, tolerance: float) -> dict[str, Callable[[], object]]:
     return {
         "once": lambda: search(_operator(case, len(case.points))),
         "inputs": lambda: search(_operator(twice, len(twice.points))),
-        "blocks": lambda: search(StackedOperator([_operator(case, len(case.points)) for _ in range(2)])),
+        "blocks": lambda: search(stacked_operator([_operator(case, len(case.points)) for _ in range(2)])),
     }
