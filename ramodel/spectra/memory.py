@@ -81,13 +81,12 @@ def activation_bytes(call: BlockCall) -> int:
     >>> activation_bytes(BlockCall("0", torch.nn.Tanh(), "none", state, state, {}, (None,))) >= 4 * state[0].nbytes
     True
     """
-    weights = {weight.untyped_storage().data_ptr() for weight in call.weights.values()}
+    weights = {weight.untyped_storage().data_ptr() for weight in call.weights.values() if _has_storage(weight)}
     saved: dict[int, int] = {}
 
     def count(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in weights:
-            saved[storage.data_ptr()] = storage.nbytes()
+        if _has_storage(tensor) and tensor.untyped_storage().data_ptr() not in weights:
+            saved[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
         return tensor
 
     first = torch.zeros(1, dtype=torch.int64, device=call.state.device)
@@ -97,8 +96,16 @@ def activation_bytes(call: BlockCall) -> int:
             output = call(state, first)
             if output.requires_grad:
                 cotangent = torch.zeros_like(output).requires_grad_()
-                torch.autograd.grad(output, state, cotangent, create_graph=True, allow_unused=True)
+                try:
+                    torch.autograd.grad(output, state, cotangent, create_graph=True, allow_unused=True)
+                except RuntimeError as error:  # a step without second derivative, which an operator may do without
+                    if is_out_of_memory(error):
+                        raise
     return sum(saved.values()) + 2 * state.nbytes + 2 * output.nbytes
+
+
+def _has_storage(tensor: Tensor) -> bool:
+    return tensor.layout == torch.strided and not tensor.is_nested
 
 
 def available_memory(device: torch.device | str = "cpu") -> int:

@@ -1,14 +1,15 @@
 """One block of a network with all that it was called with: a function of its state."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, Literal
 
+import torch
 from torch import Tensor, nn
 
 from ramodel.spectra.network.evaluation import evaluating, run
 
-__all__ = ["BlockCall", "Place", "TakenSkip", "first_tensor"]
+__all__ = ["BlockCall", "Place", "TakenSkip", "first_tensor", "tensors_in"]
 
 TakenSkip = Literal["inside", "branch", "masked", "none"]
 """Where the skip is; what J is then: D(block) - I, D(module), D(block) - diag(1[output > 0]), D(module)."""
@@ -44,13 +45,14 @@ class BlockCall:
     weights: Mapping[str, Tensor]
     """Parameters and buffers, cast."""
     arguments: tuple[Any, ...] = ()
-    """Positional arguments, the state's place included (where it holds None)."""
+    """Positional arguments, the state's places included (where they hold None)."""
     keywords: Mapping[str, Any] = field(default_factory=dict)
-    """Keyword arguments, the state's place included (where it holds None)."""
-    place: int | str = 0
-    """Position or keyword of the state."""
-    per_sample: frozenset[Place] = frozenset()
-    """Places of tensors (with the index inside, for tuples) whose first axis runs over the samples."""
+    """Keyword arguments, the state's places included (where they hold None)."""
+    places: tuple[int | str, ...] = (0,)
+    """Positions and keywords of the state: several where the network hands it over so (as query, key and value)."""
+    per_sample: Mapping[Place, int] = field(default_factory=dict)
+    """Places of tensors (with the index inside, for tuples) whose first axis runs over the samples, with the number of
+    rows there that each sample has: 1, or such as one for every head of attention."""
 
     def __call__(self, state: Tensor, samples: Tensor | None = None) -> Tensor:
         """Return the block's output at `state` [M, *shape]; row i belongs to sample ``samples[i]`` (all in order).
@@ -72,10 +74,12 @@ class BlockCall:
                 )
         arguments, keywords = self._other_arguments(samples)
         # A copy: a block may begin by writing to its input (an in-place ReLU).
-        if isinstance(self.place, int):
-            arguments[self.place] = state.clone()
-        else:
-            keywords[self.place] = state.clone()
+        state = state.clone()
+        for place in self.places:
+            if isinstance(place, int):
+                arguments[place] = state
+            else:
+                keywords[place] = state
         with evaluating(state.dtype):
             output = first_tensor(run(self.module, self.weights, arguments, keywords))
         assert output is not None, f"block {self.name!r} returned a tensor when it was recorded"
@@ -118,18 +122,20 @@ class BlockCall:
 
     def _other_arguments(self, samples: Tensor | None) -> tuple[list[Any], dict[str, Any]]:
         """Return the arguments besides the state, those that run over the samples reduced to `samples`."""
-
-        def of_samples(place: int | str, value: Any) -> Any:
-            if place in self.per_sample:
-                return value[samples]
-            if isinstance(value, (tuple, list)):
-                return tuple(
-                    part[samples] if (place, index) in self.per_sample else part for index, part in enumerate(value)
-                )
-            return value
-
         if samples is None:
             return list(self.arguments), dict(self.keywords)
+
+        def rows(place: Place, tensor: Any) -> Any:
+            if place not in self.per_sample:
+                return tensor
+            each = self.per_sample[place]
+            return tensor[(samples[:, None] * each + torch.arange(each, device=samples.device)).flatten()]
+
+        def of_samples(place: int | str, value: Any) -> Any:
+            if isinstance(value, (tuple, list)):
+                return tuple(rows((place, index), part) for index, part in enumerate(value))
+            return rows(place, value)
+
         return (
             [of_samples(place, value) for place, value in enumerate(self.arguments)],
             {name: of_samples(name, value) for name, value in self.keywords.items()},
@@ -137,9 +143,18 @@ class BlockCall:
 
 
 def first_tensor(output: Any) -> Tensor | None:
-    """Return `output`, or the first tensor in it where a module returned a tuple, a list or a mapping; None without."""
-    if isinstance(output, Mapping):
-        output = tuple(output.values())
+    """Return `output`, or the first tensor in it where a module returned several things; None without."""
+    return next(tensors_in(output), None)
+
+
+def tensors_in(output: Any) -> Iterator[Tensor]:
+    """Yield the tensors that a module returned: by itself or in tuples, lists, mappings and dataclasses, in order."""
+    if isinstance(output, Tensor):
+        yield output
+    elif isinstance(output, Mapping):
+        output = list(output.values())
+    elif is_dataclass(output) and not isinstance(output, type):
+        output = [getattr(output, one.name) for one in fields(output)]
     if isinstance(output, (tuple, list)):
-        output = next((part for part in output if isinstance(part, Tensor)), None)
-    return output if isinstance(output, Tensor) else None
+        for part in output:
+            yield from tensors_in(part)

@@ -1,7 +1,8 @@
 """How a network is evaluated for a measurement: one dtype throughout, and every step twice differentiable."""
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -70,9 +71,9 @@ def exact_autograd() -> Iterator[None]:
 def evaluating(dtype: torch.dtype) -> Iterator[None]:
     """Evaluate modules in `dtype` and through operations that can be differentiated twice.
 
-    Autocast is off; a step that a module asks for in a narrower dtype (Hugging Face norms and softmaxes are written
-    for float32) is done in `dtype`; attention takes its explicit form, since the fused kernels have no second
-    derivative.
+    Autocast is off, and so is what torch.compile made of modules, which lets neither hooks nor second derivatives
+    through; a step that a module asks for in a narrower dtype (Hugging Face norms and softmaxes are written for
+    float32) is done in `dtype`; attention takes its explicit form, since the fused kernels have no second derivative.
     """
     fast_path = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
@@ -81,11 +82,18 @@ def evaluating(dtype: torch.dtype) -> Iterator[None]:
             torch.autocast("cpu", enabled=False),
             torch.autocast("cuda", enabled=False),
             sdpa_kernel(SDPBackend.MATH),
+            _uncompiled(),
             _AtLeast(dtype),
         ):
             yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fast_path)
+
+
+def _uncompiled() -> AbstractContextManager[Any]:
+    """Run compiled modules as they were written."""
+    # Who never compiled is spared the import, which takes seconds.
+    return torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else nullcontext()
 
 
 def run(module: nn.Module, weights: Mapping[str, Tensor], arguments: Iterable[Any], keywords: Mapping[str, Any]) -> Any:

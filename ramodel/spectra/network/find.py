@@ -2,14 +2,14 @@
 
 import difflib
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 from torch import nn
 
 from ramodel.spectra.network.graph import Graph, continues, leads_to, same_tensor, seen_skip
-from ramodel.spectra.network.observation import NamedBlock, Visit, called_twice, without_state
+from ramodel.spectra.network.observation import NamedBlock, Visit, without_state
 
 __all__ = ["Stage", "found_stages", "given_blocks", "given_stages", "scope"]
 
@@ -87,7 +87,7 @@ def scope(model: nn.Module) -> str:
 
 
 def found_stages(
-    model: nn.Module, visits: Mapping[str, Visit], graph: Graph, repeated: Collection[str] = ()
+    model: nn.Module, visits: Mapping[str, Visit], graph: Graph, unfit: Mapping[str, str]
 ) -> tuple[tuple[Stage, ...], tuple[str, ...]]:
     """Return the stages found in an observed network, and in sentences what was left out.
 
@@ -98,9 +98,9 @@ def found_stages(
     Parameters
     ----------
     visits
-        Of every module of `model` that was called once.
-    repeated
-        Modules that were called several times.
+        Of every module of `model` that may be a block: it was called once.
+    unfit
+        What is wrong with the modules that may not, by their names.
 
     Raises
     ------
@@ -124,10 +124,13 @@ def found_stages(
     residual = [name for name, visit in visits.items() if name and seen_skip(visit).skip]
     if not candidates and not residual:
         candidates = _outermost({name: _plain(keeping[name], lists, visits) for name in lists})
+        given_none = [name for name in _members(model) if name in visits and visits[name].state is None]
+        if any(f"{name}.".startswith(f"{block}.") for name in candidates for block in given_none):
+            candidates = {}  # they are parts of what the user takes for blocks
         if len(candidates) > 1:
             raise ValueError(_cannot_choose(model, candidates, visits, "no list of blocks whose skip can be seen"))
     if not candidates:
-        raise ValueError(_none_found(model, visits, residual, repeated))
+        raise ValueError(_none_found(model, visits, residual, unfit))
     ordered = sorted(candidates, key=lambda name: list(visits).index(candidates[name][0]))
     for first, second in pairwise(ordered):
         if not leads_to(visits[candidates[second][0]], visits[candidates[first][-1]]):
@@ -260,7 +263,7 @@ def _line(model: nn.Module, name: str, members: Sequence[str]) -> str:
 
 
 def _none_found(
-    model: nn.Module, visits: Mapping[str, Visit], residual: Sequence[str], repeated: Collection[str]
+    model: nn.Module, visits: Mapping[str, Visit], residual: Sequence[str], unfit: Mapping[str, str]
 ) -> str:
     start = (
         f"blocks is None and {type(model).__name__} has no ModuleList or Sequential of modules that keep the shape of "
@@ -271,21 +274,25 @@ def _none_found(
         start += f". Modules that change their input in place ({changing[0]!r}) hide what is added: use inplace=False"
     if residual:
         return f"{start}. These modules add to their input: say blocks={residual!r}, or some of them."
-    lists = [name for name, module in model.named_modules() if name and isinstance(module, _LISTS)]
-    outer = [name for name in lists if not any(name.startswith(f"{other}.") for other in lists)]
-    members = [f"{name}.{child}" for name in outer for child, _ in model.get_submodule(name).named_children()]
-    shared = [member for member in members if member in repeated]
-    if shared:
-        return f"{start} that is called once. {called_twice(shared[0])}"
-    stateless = [member for member in members if member in visits and visits[member].state is None]
-    if stateless:
-        return f"{start}: {without_state(stateless[0])}"
-    hidden = [name for name in members if name in visits and visits[name].keeps_shape and visits[name].exit is None]
-    if hidden:
-        return f"{start} and have a derivative: {hidden[0]!r} computes under torch.no_grad, or outside of torch."
+    members = _members(model)
     if not members:
         return f"{start}. Pass the blocks, as modules or names."
+    for name in members:
+        if name in unfit:
+            return f"{start}: {unfit[name]}"
+        if name in visits and visits[name].state is None:
+            return f"{start}: {without_state(name)}"
+        if name in visits and visits[name].keeps_shape and visits[name].exit is None:
+            return f"{start} and have a derivative: {name!r} computes under torch.no_grad, or outside of torch."
+    lists = dict.fromkeys(name.rpartition(".")[0] for name in members)
     return (
-        f"{start}; it has {', '.join(map(repr, outer))}. Pass the blocks, as modules or names, such as "
+        f"{start}; it has {', '.join(map(repr, lists))}. Pass the blocks, as modules or names, such as "
         f"blocks=[{members[0]!r}]."
     )
+
+
+def _members(model: nn.Module) -> list[str]:
+    """Return the members of the outermost lists of a network, but for the network itself."""
+    lists = [name for name, module in model.named_modules() if name and isinstance(module, _LISTS)]
+    outer = [name for name in lists if not any(name.startswith(f"{other}.") for other in lists)]
+    return [f"{name}.{child}" for name in outer for child, _ in model.get_submodule(name).named_children()]

@@ -1,16 +1,16 @@
 """What the graph that autograd keeps of a forward shows: sums with a state among their terms, and where states go."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from torch import Tensor
 from torch.autograd.graph import GradientEdge
 
+from ramodel.spectra.network.call import tensors_in
 from ramodel.spectra.network.observation import Visit
 
-__all__ = ["Graph", "Seen", "continues", "leads_to", "same_tensor", "seen_skip"]
+__all__ = ["Graph", "Seen", "continues", "leads_to", "same_tensor", "seen_skip", "settled"]
 
 _Edge = tuple[Any, int]
 """A node of the graph and the number of its output."""
@@ -72,6 +72,17 @@ def seen_skip(visit: Visit) -> Seen:
     return Seen(None, name.removesuffix("0").removesuffix("Backward"))
 
 
+def settled(visit: Visit) -> Visit:
+    """Return the visit with that tensor as its state which the module adds to, or at least returns in the same shape.
+
+    Most modules take their state first; some are given a position, a mask or a scale before it.
+    """
+    choices = [replace(visit, chosen=number) for number in range(len(visit.candidates))]
+    showing = (choice for choice in choices if seen_skip(choice).skip)
+    keeping = (choice for choice in choices if choice.keeps_shape)
+    return next(showing, None) or next(keeping, None) or visit
+
+
 def continues(visit: Visit, following: Visit) -> Literal["returned", "added"] | None:
     """Return how a state comes from the block before: "returned" by it, or "added" by the network to its input.
 
@@ -93,7 +104,7 @@ class Graph:
 
     def __init__(self, result: Any) -> None:
         self._parents: dict[_Edge, list[Any]] = {}
-        waiting = deque(tensor.grad_fn for tensor in _tensors(result) if tensor.grad_fn is not None)
+        waiting = deque(tensor.grad_fn for tensor in tensors_in(result) if tensor.grad_fn is not None)
         seen = set(waiting)
         while waiting:
             node = waiting.popleft()
@@ -190,11 +201,3 @@ def _parts(node: Any) -> tuple[_Edge, ...]:
 
 def _holds_once(found: _Sum, entry: _Edge) -> bool:
     return found.additions > 0 and found.terms.get(entry) == 1 and not found.repeated
-
-
-def _tensors(result: Any) -> Iterable[Tensor]:
-    if isinstance(result, Tensor):
-        yield result
-    elif isinstance(result, (tuple, list, Mapping)):
-        for part in result.values() if isinstance(result, Mapping) else result:
-            yield from _tensors(part)

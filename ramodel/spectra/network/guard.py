@@ -20,10 +20,13 @@ def untouched(model: nn.Module) -> Iterator[None]:
     ------
     RuntimeError
         If a weight was written to: a forward does so on its own account, since measurements replace the weights.
+    TypeError
+        If `model` is no module.
     """
+    _refuse_other_types(model)
     training = [(module, module.training) for module in model.modules()]
     gradients = [(parameter, parameter.requires_grad, parameter.grad) for parameter in model.parameters()]
-    tensors = [(name, tensor) for name, tensor in _weights(model) if not tensor.is_inference()]
+    tensors = [(name, tensor) for name, tensor in _weights(model) if _counts_writes(tensor)]
     versions = [tensor._version for _, tensor in tensors]
     try:
         yield
@@ -45,8 +48,7 @@ def refuse_unmeasurable(model: nn.Module) -> None:
     That is: BatchNorm on batch statistics (one sample's output depends on the others), active dropout (every call is
     another function), recomputed activations, quantised, missing or non-finite weights.
     """
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"model is of type {type(model).__name__}; it must be a torch.nn.Module.")
+    _refuse_other_types(model)
     if isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
         raise TypeError(f"model is a {type(model).__name__}; pass the network that it wraps, model.module.")
     for name, module in model.named_modules():
@@ -61,8 +63,23 @@ def refuse_unmeasurable(model: nn.Module) -> None:
             raise ValueError(f"weight {name!r} holds a number that is not finite; the network cannot be measured.")
 
 
+def _refuse_other_types(model: nn.Module) -> None:
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model is of type {type(model).__name__}; it must be a torch.nn.Module.")
+
+
+def _counts_writes(tensor: Tensor) -> bool:
+    """Return whether a tensor has a counter of the times it was written to; lazy ones have not even numbers."""
+    return not nn.parameter.is_lazy(tensor) and not tensor.is_inference()
+
+
 def _refuse_module(name: str, module: nn.Module) -> None:
     kind = type(module).__name__
+    if module._backward_hooks or module._backward_pre_hooks:
+        raise ValueError(
+            f"{name!r} ({kind}) has a backward hook, which stands between the state and its derivative; remove it "
+            "(its handle has remove()) for the measurement."
+        )
     if isinstance(module, torch.jit.ScriptModule):
         raise TypeError(f"{name!r} is a {kind} (TorchScript), whose weights cannot be cast; pass the Python module.")
     if ".quantized" in type(module).__module__ and type(module).__module__.startswith("torch."):

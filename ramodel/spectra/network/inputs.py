@@ -106,6 +106,9 @@ class Batch:
 
 def _tensor(name: str, value: Any) -> Tensor:
     if isinstance(value, Tensor):
+        if value.is_nested or value.is_meta or value.layout != torch.strided:
+            kind = "nested" if value.is_nested else "meta" if value.is_meta else "sparse"
+            raise TypeError(f"{name} is a {kind} tensor; it must hold all its numbers ({name}.to_dense(), or padded).")
         if value.is_complex():
             raise TypeError(f"{name} has entries of type {value.dtype}; it must hold real numbers.")
         if value.is_floating_point() and not bool(torch.isfinite(value).all()):

@@ -1,8 +1,8 @@
 """Finding the blocks of a network and their convention, and recording what the blocks are called with."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import nn
@@ -12,11 +12,11 @@ from ramodel.spectra.network.call import BlockCall, TakenSkip
 from ramodel.spectra.network.convention import Skip, taken_skips
 from ramodel.spectra.network.evaluation import CastWeights, exact_autograd
 from ramodel.spectra.network.find import Stage, found_stages, given_blocks, given_stages, scope
-from ramodel.spectra.network.graph import Graph
+from ramodel.spectra.network.graph import Graph, settled
 from ramodel.spectra.network.guard import refuse_unmeasurable
 from ramodel.spectra.network.inputs import Batch, Inputs
-from ramodel.spectra.network.observation import NamedBlock, Observation, Visit, observe
-from ramodel.spectra.network.recording import called_twice, checked_visits, recorded_calls
+from ramodel.spectra.network.observation import NamedBlock, Observation, Visit, called_twice, observe, other_samples
+from ramodel.spectra.network.recording import checked_visits, recorded_calls
 
 __all__ = ["Inspection", "Skip", "inspect", "record"]
 
@@ -32,6 +32,8 @@ class Inspection:
     notes: tuple[str, ...]
     """What was found and taken, and what was left out and why, in sentences."""
     weights: CastWeights
+    places: Mapping[str, int | str] = field(default_factory=dict)
+    """Position or keyword of the state of each block."""
 
     @property
     def blocks(self) -> tuple[NamedBlock, ...]:
@@ -41,7 +43,8 @@ class Inspection:
     def observe(self, batch: Batch) -> Observation:
         """Return what the blocks see of a batch that is on the network's device and in the dtype of the weights."""
         blocks = self.blocks
-        return observe(self.model, batch, blocks, self.weights, needed={block.name for block in blocks})
+        needed = {block.name for block in blocks}
+        return observe(self.model, batch, blocks, self.weights, needed=needed, places=self.places)
 
 
 def inspect(
@@ -92,21 +95,25 @@ def inspect(
     watched = listed or [NamedBlock(name, module) for name, module in model.named_modules() if name]
     with exact_autograd():
         few = Batch.of(inputs).rows(slice(2)).on(model, dtype)
-        observation = observe(model, few, watched, weights, needed=_needed(model, listed))
+        seen = observe(model, few, watched, weights, needed=_needed(model, listed))
+        observation = Observation(tuple(settled(visit) for visit in seen.visits), seen.result)
         graph = Graph(observation.result)
         if listed is not None:
             visits = {visit.name: visit for visit in checked_visits(observation, listed, len(few))}
             stages, left_out = given_stages(listed, visits)
         else:
-            visits = _called_once(observation, len(few), _needed(model, listed))
-            stages, left_out = found_stages(model, visits, graph)
+            visits, unfit = _called_once(observation, len(few), _needed(model, listed))
+            stages, left_out = found_stages(model, visits, graph, unfit)
         skips: list[TakenSkip] = []
         notes = []
         for stage in stages:
             taken = taken_skips(model, stage, visits, graph, skip)
             notes.append(_taken_note(stage, taken, skip))
             skips += taken
-    return Inspection(model, stages, tuple(skips), (*notes, *left_out, *_surroundings(few)), weights)
+    taken_visits = [visits[block.name] for stage in stages for block in stage.blocks]
+    notes += [*left_out, *_several_places(taken_visits), *_surroundings(few)]
+    places = {visit.name: visit.places[0] for visit in taken_visits}
+    return Inspection(model, stages, tuple(skips), tuple(notes), weights, places)
 
 
 def record(
@@ -151,16 +158,23 @@ def _needed(model: nn.Module, listed: Sequence[NamedBlock] | None) -> set[str]:
     return {f"{own}.{name}" for name, _ in model.get_submodule(own).named_children()} if own else set()
 
 
-def _called_once(observation: Observation, samples: int, own: Collection[str]) -> dict[str, Visit]:
+def _called_once(
+    observation: Observation, samples: int, own: Collection[str]
+) -> tuple[dict[str, Visit], dict[str, str]]:
+    """Return the visits of modules that can be blocks, and of the others what is wrong with them."""
     times = Counter(visit.name for visit in observation.visits)
+    visits, unfit = {}, {}
+    for visit in observation.visits:
+        if times[visit.name] > 1:
+            unfit[visit.name] = called_twice(visit.name)
+        elif visit.state is not None and len(visit.state) != samples:
+            unfit[visit.name] = other_samples(visit.name, visit.state, samples)
+        else:
+            visits[visit.name] = visit
     for name in own:
         if times[name] > 1:
-            raise ValueError(called_twice(name))
-    return {
-        visit.name: visit
-        for visit in observation.visits
-        if times[visit.name] == 1 and (visit.state is None or len(visit.state) == samples)
-    }
+            raise ValueError(unfit[name])
+    return visits, unfit
 
 
 _MEANING: dict[TakenSkip, str] = {
@@ -179,6 +193,16 @@ def _taken_note(stage: Stage, taken: Sequence[TakenSkip], skip: Skip) -> str:
     how = "as seen in the network" if skip == "auto" else "as given"
     conventions = " and ".join(f"{kind!r} ({_MEANING[kind]})" for kind in dict.fromkeys(taken))
     return f"{stage.name}: {count} ({kinds}), {which}, states of shape {stage.shape}; skip {conventions}, {how}."
+
+
+def _several_places(visits: Sequence[Visit]) -> list[str]:
+    """Return which blocks are called with their state in several places, such as query, key and value."""
+    return [
+        f"{visit.name} is called with its state in {len(visit.places)} places "
+        f"({', '.join(map(repr, visit.places))}), and depends on it through all of them."
+        for visit in visits
+        if len(visit.places) > 1
+    ]
 
 
 def _surroundings(batch: Batch) -> list[str]:

@@ -1,6 +1,7 @@
 """What went into the modules of a network and what came out, seen by hooks."""
 
 import inspect
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,20 @@ from ramodel.spectra.network.call import first_tensor
 from ramodel.spectra.network.evaluation import CastWeights, evaluating, run
 from ramodel.spectra.network.inputs import Batch
 
-__all__ = ["NamedBlock", "Observation", "Visit", "observe", "same_numbers"]
+__all__ = [
+    "Candidate",
+    "NamedBlock",
+    "Observation",
+    "Visit",
+    "called_twice",
+    "observe",
+    "other_samples",
+    "same_numbers",
+    "without_state",
+]
+
+_DTYPES_IN_ERRORS = re.compile(r"dtype|\bDouble\b|\bFloat(32)?\b|Complex(Float|Double)")
+"""In what torch says where numbers of two dtypes meet, or an operation is not there for one."""
 
 _SAME = {torch.float64: 1e-9, torch.float32: 1e-4}
 """Relative: two roads to one state."""
@@ -28,6 +42,19 @@ class NamedBlock(NamedTuple):
 
 
 @dataclass
+class Candidate:
+    """A floating tensor that a module was called with: its state, it may be."""
+
+    places: tuple[int | str, ...]
+    """Positions and keywords under which the module was given it."""
+    state: Tensor
+    entry: GradientEdge | None = None
+    """Where it leaves the graph upstream; where gradients were on."""
+    changed: bool = False
+    """Whether the module wrote to it."""
+
+
+@dataclass
 class Visit:
     """One call of one module."""
 
@@ -35,22 +62,43 @@ class Visit:
     module: nn.Module
     arguments: tuple[Any, ...]
     keywords: dict[str, Any]
-    place: int | str | None
-    """Where the state is: the first floating tensor, in the order of the forward's signature. None: there is none."""
-    state: Tensor | None
+    candidates: tuple[Candidate, ...] = ()
+    """In the order of the forward's signature."""
+    chosen: int = 0
+    """Which of them is the state."""
     output: Tensor | None = None
     returned: str = "nothing"
     """Type of what came out."""
-    entry: GradientEdge | None = None
-    """Where the state leaves the graph upstream; where gradients were on."""
     exit: GradientEdge | None = None
-    changed: bool = False
-    """Whether the module wrote to its own input."""
+
+    @property
+    def places(self) -> tuple[int | str, ...]:
+        """Where the state is among the arguments; nowhere, if there is none."""
+        return self._state.places if self._state else ()
+
+    @property
+    def state(self) -> Tensor | None:
+        """What the module was given as its state; None where it was given no floating tensor."""
+        return self._state.state if self._state else None
+
+    @property
+    def entry(self) -> GradientEdge | None:
+        """Where the state leaves the graph upstream; where gradients were on."""
+        return self._state.entry if self._state else None
+
+    @property
+    def changed(self) -> bool:
+        """Whether the module wrote to its own state."""
+        return self._state is not None and self._state.changed
 
     @property
     def keeps_shape(self) -> bool:
         """Whether there is a state that comes out in the shape in which it went in."""
         return self.state is not None and self.output is not None and self.state.shape == self.output.shape
+
+    @property
+    def _state(self) -> Candidate | None:
+        return self.candidates[self.chosen] if self.candidates else None
 
 
 class Observation(NamedTuple):
@@ -69,6 +117,7 @@ def observe(
     weights: CastWeights,
     *,
     needed: Collection[str],
+    places: Mapping[str, int | str] | None = None,
 ) -> Observation:
     """Send `batch` through `model` with cast weights and return what the modules `watched` saw of it.
 
@@ -80,6 +129,8 @@ def observe(
     needed
         Names of modules. Where the network calls none of them, its embedding, blocks and head are called one after
         another instead.
+    places
+        Where the state of a module is among its arguments, where that is known.
     """
     visits: list[Visit] = []
     differentiable = torch.is_grad_enabled()
@@ -96,12 +147,15 @@ def observe(
     keywords: dict[str, Any] = dict(batch.keywords)
     if "use_cache" in inspect.signature(model.forward).parameters:
         keywords["use_cache"] = False
-    with _watching(watched, visits), evaluating(weights.dtype):
+    with _watching(watched, visits, places or {}), evaluating(weights.dtype):
+        replaced = weights.of(model, differentiable=differentiable)
+        versions = {name: tensor._version for name, tensor in replaced.items()}
         try:
-            result = run(model, weights.of(model, differentiable=differentiable), batch.arguments, keywords)
+            result = run(model, replaced, batch.arguments, keywords)
         except (RuntimeError, IndexError) as error:
-            _explain(batch, error)
+            _explain(model, batch, weights.dtype, error)
             raise
+        _refuse_written(model, replaced, versions)
         if needed and not any(visit.name in needed for visit in visits):
             visits.clear()
             result = _walk(model, batch, weights, result)
@@ -109,7 +163,7 @@ def observe(
 
 
 @contextmanager
-def _watching(watched: Sequence[NamedBlock], visits: list[Visit]) -> Iterator[None]:
+def _watching(watched: Sequence[NamedBlock], visits: list[Visit], known: Mapping[str, int | str]) -> Iterator[None]:
     """Record the calls of `watched` while the body runs."""
     copies: list[tuple[Tensor, int, Tensor]] = []
 
@@ -124,30 +178,27 @@ def _watching(watched: Sequence[NamedBlock], visits: list[Visit]) -> Iterator[No
         return copies[0][2]
 
     def listeners(block: NamedBlock) -> tuple[Any, Any]:
-        running: list[tuple[Visit, int]] = []
+        running: list[tuple[Visit, list[tuple[Tensor, int]]]] = []
 
         def before(module: nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
-            place = _place_of_state(module, arguments, keywords)
-            visit = Visit(block.name, module, arguments, keywords, place, None)
-            version = 0
-            if place is not None:
-                state = arguments[place] if isinstance(place, int) else keywords[place]
-                if torch.is_grad_enabled():
-                    visit.entry = get_gradient_edge(state if state.requires_grad else state.requires_grad_())
-                visit.state, version = copied(state), state._version
+            found = _floating(module, arguments, keywords, known.get(block.name))
+            for places, tensor in found:
+                _refuse_inference(block.name, f"is called (argument {places[0]!r}) with", tensor)
+            candidates = tuple(Candidate(places, copied(tensor), _edge(tensor)) for places, tensor in found)
+            visit = Visit(block.name, module, arguments, keywords, candidates)
             visits.append(visit)
-            running.append((visit, version))
+            running.append((visit, [(tensor, tensor._version) for _, tensor in found]))
 
         def after(module: nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any], output: Any) -> None:
-            visit, version = running.pop()
+            visit, versions = running.pop()
             visit.returned = type(output).__name__
-            if visit.place is not None:
-                state = arguments[visit.place] if isinstance(visit.place, int) else keywords[visit.place]
-                visit.changed = state._version != version
-            tensor = first_tensor(output)
-            if tensor is not None and tensor.is_floating_point():
-                visit.output = copied(tensor)
-                visit.exit = get_gradient_edge(tensor) if tensor.requires_grad else None
+            for candidate, (tensor, version) in zip(visit.candidates, versions, strict=True):
+                candidate.changed = tensor._version != version
+            first = first_tensor(output)
+            if first is not None and first.is_floating_point():
+                _refuse_inference(block.name, "returns", first)
+                visit.output = copied(first)
+                visit.exit = get_gradient_edge(first) if first.requires_grad else None
 
         return before, after
 
@@ -155,7 +206,8 @@ def _watching(watched: Sequence[NamedBlock], visits: list[Visit]) -> Iterator[No
     try:
         for block in watched:
             before, after = listeners(block)
-            handles.append(block.module.register_forward_pre_hook(before, with_kwargs=True))
+            # Outside all hooks of the user: what they do belongs to the block.
+            handles.append(block.module.register_forward_pre_hook(before, prepend=True, with_kwargs=True))
             handles.append(block.module.register_forward_hook(after, with_kwargs=True))
         yield
     finally:
@@ -163,15 +215,45 @@ def _watching(watched: Sequence[NamedBlock], visits: list[Visit]) -> Iterator[No
             handle.remove()
 
 
-def _place_of_state(module: nn.Module, arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> int | str | None:
-    for place, value in enumerate(arguments):
-        if isinstance(value, Tensor) and value.is_floating_point():
-            return place
+def _floating(
+    module: nn.Module, arguments: tuple[Any, ...], keywords: Mapping[str, Any], known: int | str | None
+) -> list[tuple[tuple[int | str, ...], Tensor]]:
+    """Return the floating tensors that a module is called with, each once with all its places; the `known` one alone.
+
+    Where gradients are on a state has some: others count only where there is none that has.
+    """
     order = list(inspect.signature(module.forward).parameters)
-    for name in sorted(keywords, key=lambda name: order.index(name) if name in order else len(order)):
-        if isinstance(keywords[name], Tensor) and keywords[name].is_floating_point():
-            return name
-    return None
+    names = sorted(keywords, key=lambda name: order.index(name) if name in order else len(order))
+    places: dict[int, list[int | str]] = {}
+    tensors: dict[int, Tensor] = {}
+    everything: list[tuple[int | str, Any]] = [*enumerate(arguments), *((name, keywords[name]) for name in names)]
+    for place, value in everything:
+        if isinstance(value, Tensor) and value.is_floating_point():
+            places.setdefault(id(value), []).append(place)
+            tensors[id(value)] = value
+    found = [(tuple(places[one]), tensor) for one, tensor in tensors.items()]
+    if known is not None:
+        return [(where, tensor) for where, tensor in found if known in where]
+    varying = [(where, tensor) for where, tensor in found if tensor.requires_grad]
+    return varying or found[:1]
+
+
+def _edge(tensor: Tensor) -> GradientEdge | None:
+    """Return where a tensor is in the graph, as a leaf of it where it was not there yet; None where it cannot be."""
+    if not torch.is_grad_enabled() and not tensor.requires_grad:
+        return None
+    try:
+        return get_gradient_edge(tensor if tensor.requires_grad else tensor.requires_grad_())
+    except RuntimeError:  # inside torch.func.vmap and the like
+        return None
+
+
+def _refuse_inference(name: str, does: str, tensor: Tensor) -> None:
+    if tensor.is_inference():
+        raise ValueError(
+            f"{name!r} {does} a tensor made under torch.inference_mode, which has no derivative; take that off the "
+            "forward of the network."
+        )
 
 
 def same_numbers(first: Tensor, second: Tensor) -> bool:
@@ -180,6 +262,30 @@ def same_numbers(first: Tensor, second: Tensor) -> bool:
         return False
     scale = torch.maximum(first.abs().max(), second.abs().max())
     return bool((first - second).abs().max() <= _SAME[first.dtype] * scale)
+
+
+def called_twice(name: str) -> str:
+    """Return what is wrong with a block that is called more than once."""
+    return (
+        f"block {name!r} is called twice in one forward; layers that share it cannot be told apart. Give every layer a "
+        "module of its own (copy.deepcopy keeps the weights)."
+    )
+
+
+def other_samples(name: str, state: Tensor, samples: int) -> str:
+    """Return what is wrong with a block whose state does not have the samples on its first axis."""
+    return (
+        f"block {name!r} receives a state of shape {tuple(state.shape)} for {samples} samples; the first axis must run "
+        "over the samples (batch_first=True in torch's transformers)."
+    )
+
+
+def without_state(name: str) -> str:
+    """Return what is wrong with a block that is given no state."""
+    return (
+        f"block {name!r} is called without a floating tensor of its own, so that it has no state (one in a tuple or a "
+        "mapping does not count). Let the network hand it the state as an argument."
+    )
 
 
 def _walk(model: nn.Module, batch: Batch, weights: CastWeights, result: Any) -> Any:
@@ -203,8 +309,28 @@ def _walk(model: nn.Module, batch: Batch, weights: CastWeights, result: Any) -> 
     return walked
 
 
-def _explain(batch: Batch, error: Exception) -> None:
-    """Raise ValueError in the place of what torch says of inputs that do not fit."""
+def _refuse_written(model: nn.Module, weights: Mapping[str, Tensor], versions: Mapping[str, int]) -> None:
+    """Raise ValueError where a forward wrote to one of the numbers that it is computed from."""
+    for name, tensor in weights.items():
+        if tensor._version != versions[name] and (tensor.is_floating_point() or tensor.is_complex()):
+            module = name.rpartition(".")[0]
+            way_out = "Call model.eval()" if model.get_submodule(module).training else "Switch that off"
+            raise ValueError(
+                f"the forward of {type(model).__name__} writes to its own {name!r} (running statistics, power "
+                f"iterations, a cache), so that every call is another function. {way_out} first."
+            )
+
+
+def _explain(model: nn.Module, batch: Batch, dtype: torch.dtype, error: Exception) -> None:
+    """Raise ValueError in the place of what torch says of inputs that do not fit, or of a dtype that does not."""
+    if _DTYPES_IN_ERRORS.search(str(error)):
+        kinds = (str(weight.dtype).removeprefix("torch.") for weight in model.parameters())
+        own = next((kind for kind in kinds if kind.startswith("float")), "float32")
+        raise ValueError(
+            f"the network cannot be evaluated in {str(dtype).removeprefix('torch.')} ({error}). Say dtype={own!r}; or "
+            "register the tensors that it keeps beside its parameters and buffers (register_buffer), and replace steps "
+            "that are made for one dtype (experts_implementation='eager' in Hugging Face's mixtures of experts)."
+        ) from error
     if "shape" in str(error) or "size" in str(error):
         raise ValueError(f"inputs has {batch.described}; the network refuses them ({error}).") from error
     if "indices" in str(error) or "index" in str(error):

@@ -1,6 +1,6 @@
 """From what was seen of the blocks of a network to calls that can be replayed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -8,9 +8,17 @@ from torch import Tensor
 
 from ramodel.spectra.network.call import BlockCall, Place, TakenSkip
 from ramodel.spectra.network.evaluation import CastWeights
-from ramodel.spectra.network.observation import NamedBlock, Observation, Visit, same_numbers
+from ramodel.spectra.network.observation import (
+    NamedBlock,
+    Observation,
+    Visit,
+    called_twice,
+    other_samples,
+    same_numbers,
+    without_state,
+)
 
-__all__ = ["called_twice", "checked_visits", "recorded_calls"]
+__all__ = ["checked_visits", "recorded_calls"]
 
 _CACHES = ("past_key_values", "past_key_value", "layer_past", "cache_params")
 """Names under which Hugging Face layers are given a cache."""
@@ -39,20 +47,19 @@ def recorded_calls(
     """
     visits = {visit.name: visit for visit in checked_visits(observation, blocks, samples)}
     others = {name: _tensor_places(visit) for name, visit in visits.items()}
-    doubtful = any(tensor.shape[:1] == (samples,) for places in others.values() for tensor in places.values())
+    doubtful = any(_rows_of_each(tensor, samples) for places in others.values() for tensor in places.values())
     longer = {visit.name: _tensor_places(visit) for visit in again().visits} if doubtful else {}
     calls = []
     for block, skip in zip(blocks, skips, strict=True):
         visit = visits[block.name]
         assert visit.state is not None  # as checked
         assert visit.output is not None
-        assert visit.place is not None
-        per_sample = frozenset(
-            place
-            for place, tensor in others[block.name].items()
-            if tensor.shape[:1] == (samples,)
-            and longer.get(block.name, {}).get(place, tensor.new_empty(samples + 1)).shape[:1] == (samples + 1,)
-        )
+        rows = {place: _rows_of_each(tensor, samples) for place, tensor in others[block.name].items()}
+        per_sample = {
+            place: each
+            for place, each in rows.items()
+            if each and _rows_of_each(longer[block.name][place], samples + 1) == each
+        }
         arguments = tuple(_kept(value, weights.dtype) for value in visit.arguments)
         keywords = {
             name: None if name in _CACHES else _kept(value, weights.dtype) for name, value in visit.keywords.items()
@@ -66,12 +73,12 @@ def recorded_calls(
             state=visit.state,
             output=visit.output,
             weights=weights.of(block.module),
-            arguments=tuple(None if place == visit.place else value for place, value in enumerate(arguments)),
-            keywords={name: None if name == visit.place else value for name, value in keywords.items()},
-            place=visit.place,
+            arguments=tuple(None if place in visit.places else value for place, value in enumerate(arguments)),
+            keywords={name: None if name in visit.places else value for name, value in keywords.items()},
+            places=visit.places,
             per_sample=per_sample,
         )
-        _check_replay(call, changed=visit.changed)
+        _check_replay(call, others[block.name], changed=visit.changed)
         calls.append(call)
     return calls
 
@@ -88,17 +95,14 @@ def checked_visits(observation: Observation, blocks: Sequence[NamedBlock], sampl
             raise ValueError(called_twice(visit.name))
         seen.add(visit.name)
         if visit.state is None:
-            raise ValueError(f"block {visit.name!r} is called without a floating tensor; it has no state.")
+            raise ValueError(without_state(visit.name))
         if visit.output is None:
             raise TypeError(
                 f"block {visit.name!r} returns a {visit.returned} that does not begin with a floating tensor; it must "
                 "return its state first."
             )
         if len(visit.state) != samples:
-            raise ValueError(
-                f"block {visit.name!r} receives a state of shape {tuple(visit.state.shape)} for {samples} samples; "
-                "the first axis must run over the samples (batch_first=True in torch's transformers)."
-            )
+            raise ValueError(other_samples(visit.name, visit.state, samples))
         if not visit.keeps_shape:
             raise ValueError(
                 f"block {visit.name!r} maps {tuple(visit.state.shape)} to {tuple(visit.output.shape)}; a Residual "
@@ -110,21 +114,22 @@ def checked_visits(observation: Observation, blocks: Sequence[NamedBlock], sampl
     return list(observation.visits)
 
 
-def called_twice(name: str) -> str:
-    """Return what is wrong with a block that is called more than once."""
-    return f"block {name!r} is called twice in one forward; layers that share it cannot be told apart."
-
-
 def _tensor_places(visit: Visit) -> dict[Place, Tensor]:
     """Return the tensors besides the state that a module was called with."""
     found: dict[Place, Tensor] = {}
     everything: list[tuple[int | str, Any]] = [*enumerate(visit.arguments), *visit.keywords.items()]
     for place, value in everything:
-        if isinstance(value, Tensor) and place != visit.place:
+        if isinstance(value, Tensor) and place not in visit.places:
             found[place] = value
         elif isinstance(value, (tuple, list)):
             found |= {(place, index): part for index, part in enumerate(value) if isinstance(part, Tensor)}
     return found
+
+
+def _rows_of_each(tensor: Tensor, samples: int) -> int:
+    """Return how many rows of its first axis a tensor has for each sample; 0 where they do not come out even."""
+    rows = tensor.shape[0] if tensor.ndim else 0
+    return 0 if rows % samples else rows // samples
 
 
 def _kept(value: Any, dtype: torch.dtype) -> Any:
@@ -136,11 +141,18 @@ def _kept(value: Any, dtype: torch.dtype) -> Any:
     return None if "Cache" in type(value).__name__ else value
 
 
-def _check_replay(call: BlockCall, *, changed: bool) -> None:
+def _check_replay(call: BlockCall, places: Mapping[Place, Tensor], *, changed: bool) -> None:
     """Raise where the first sample alone does not give what it gave in the batch."""
-    with torch.no_grad():
-        first = torch.zeros(1, dtype=torch.int64, device=call.state.device)
-        alone = call(call.state[:1], first)
+    first = torch.zeros(1, dtype=torch.int64, device=call.state.device)
+    try:
+        with torch.no_grad():
+            alone = call(call.state[:1], first)
+    except (RuntimeError, IndexError) as error:
+        others = "; ".join(f"{place!r}: {tuple(tensor.shape)}" for place, tensor in places.items())
+        raise ValueError(
+            f"block {call.name!r} fails when it is called for the first sample alone ({error}). The first axis of its "
+            f"state, and of what else it has for each sample, must run over the samples; it is called with {others}."
+        ) from error
     if changed and call.skip == "branch":
         raise ValueError(
             f"block {call.name!r} changes its input in place, and the network adds what is left of it; build it with "

@@ -1,8 +1,10 @@
 """From a block's call to products with its Jacobians: written for the block where it is known, else generic."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from ramodel.spectra.network.call import BlockCall
+from ramodel.spectra.operators.agreement import disagreement
 from ramodel.spectra.operators.generic import GenericOperator
 from ramodel.spectra.operators.linearised import LinearisedOperator, linearise, stack_linearised
 from ramodel.spectra.operators.operator import JacobianOperator
@@ -24,8 +26,9 @@ def jacobian_operator(call: BlockCall, *, tokens: Tokens = "sequence", analytic:
         token of states [N, T, d]. A list of pairs (t_out, t_in): ``J[t_out, t_in]`` for these. Problems are
         input-major: (input 0, pair 0), (input 0, pair 1), ...
     analytic
-        Use the operator written for a block of this kind where there is one; False differentiates every block
-        automatically. The operator's `kind` says which it is, and its `reason` why it is generic.
+        Use the operator written for a block of this kind where there is one that agrees with autograd; False
+        differentiates every block automatically. The operator's `kind` says which it is, and its `reason` why it is
+        generic.
 
     Raises
     ------
@@ -43,11 +46,11 @@ def jacobian_operator(call: BlockCall, *, tokens: Tokens = "sequence", analytic:
     """
     shape = call.state.shape[1:]
     if isinstance(tokens, str) and tokens == "sequence":
-        found = linearise(call) if analytic else "operators written for blocks were not asked for"
+        found = _analytic(call, "sequence") if analytic else "operators written for blocks were not asked for"
         return GenericOperator(call, found) if isinstance(found, str) else found
     pairs = token_pairs(tokens, shape)
     if analytic and isinstance(tokens, str):
-        found = linearise(call, "diagonal")
+        found = _analytic(call, "diagonal")
         if not isinstance(found, str):
             return found
     return TokenPairOperator(jacobian_operator(call, analytic=analytic), shape, pairs)
@@ -71,3 +74,11 @@ def stacked_operator(operators: Sequence[JacobianOperator]) -> JacobianOperator:
     analytic = [operator for operator in operators if isinstance(operator, LinearisedOperator)]
     together = stack_linearised(analytic) if len(analytic) == len(operators) else None
     return StackedOperator(operators) if together is None else together
+
+
+def _analytic(call: BlockCall, tokens: Literal["sequence", "diagonal"]) -> JacobianOperator | str:
+    """Return the operator written for a block, or why there is none."""
+    found = linearise(call, tokens)
+    if isinstance(found, str):
+        return found
+    return disagreement(found, call, per_token=tokens == "diagonal") or found

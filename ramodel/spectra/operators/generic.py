@@ -20,7 +20,13 @@ _FOLD = 2**20
 
 
 _ONCE = "has a step that can be differentiated only once; write that step with operations of torch."
+_AGAIN = (
+    "computes its states again to differentiate, with weights of their own dtype (torch.utils.checkpoint); switch that "
+    "off."
+)
 _EXPLANATIONS = {
+    "must have the same dtype": _AGAIN,
+    "use_reentrant": _AGAIN,
     "not implemented": _ONCE,
     "appears to not have been used": _ONCE,
     "modified by an inplace": "writes to numbers that its derivative needs; build it with inplace=False.",
@@ -37,6 +43,8 @@ class _Replay:
         self.state = call.state.detach()[samples].requires_grad_()
         with LeanSteps():
             self.output = call(self.state, samples)
+        if not self.output.requires_grad:
+            _refuse_hidden(call, self.output, samples)
         self._cotangent = torch.zeros_like(self.output).requires_grad_()
 
     def rmatvec(self, vectors: Tensor) -> Tensor | None:
@@ -65,6 +73,17 @@ def _gradient(output: Tensor, by: Tensor, along: Tensor, *, create_graph: bool =
     return torch.autograd.grad(
         output, by, along.reshape(output.shape), retain_graph=True, create_graph=create_graph, allow_unused=True
     )[0]
+
+
+def _refuse_hidden(call: BlockCall, output: Tensor, samples: Tensor) -> None:
+    """Raise ValueError where a block depends on its state in a way that autograd did not see; a constant may stay."""
+    with torch.no_grad():
+        moved = call(call.state.detach()[samples] + 1.0, samples)
+    if not torch.equal(moved, output):
+        raise ValueError(
+            f"block {call.name!r} hides its derivative: its output depends on its state, but not for autograd. Take "
+            "torch.no_grad, detach or NumPy out of its forward."
+        )
 
 
 class GenericOperator(JacobianOperator):

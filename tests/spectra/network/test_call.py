@@ -55,8 +55,8 @@ def test_replays_are_differentiable_twice(kind):
 
 def test_the_mask_of_each_sample_is_replayed_with_it():
     call = CALLS["tokens"][0]
-    assert call.place == "hidden"
-    assert call.per_sample == {"padding"}  # the scale is a number, the position is shared, in a tuple
+    assert call.places == ("hidden",)
+    assert call.per_sample == {"padding": 1}  # the scale is a number, the position is shared, in a tuple
     one, three = torch.tensor([1]), torch.tensor([3])
     assert not torch.allclose(call(call.state[one], three), call.output[one], atol=1e-3)
     with pytest.raises(ValueError, match=r"^state has 2 rows for 4 samples of block 'layers\.0'"):

@@ -83,7 +83,7 @@ def test_blocks_conventions_and_replays(case):
 def test_the_mask_runs_over_the_samples_and_nothing_else_does(build, place):
     model = build()
     for call in record(model, PADDED, inspect(model, PADDED)):
-        assert call.per_sample == {place}
+        assert call.per_sample == {place: 1}
 
 
 def test_llama_is_exact_although_its_norms_are_written_for_float32():
@@ -103,7 +103,7 @@ def test_bert_is_post_norm():
         inspect(model, PADDED)
     inspection = inspect(model, PADDED, skip="inside")
     assert inspection.skips == ("inside", "inside")
-    assert record(model, PADDED, inspection)[0].per_sample == {1}
+    assert record(model, PADDED, inspection)[0].per_sample == {1: 1}
 
 
 def test_encoder_and_decoder_are_two_chains():

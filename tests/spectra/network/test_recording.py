@@ -31,7 +31,7 @@ def test_another_dtype_than_that_of_the_inspection():
 def test_what_runs_over_the_samples_is_found_for_any_number_of_them(samples):
     batch = tokens(5)[:samples]  # the state has 5 tokens, and so have mask and position
     for call in recorded(TokenNetwork(), batch):
-        assert call.per_sample == {"padding"}
+        assert call.per_sample == {"padding": 1}
 
 
 class Caching(nn.Module):
@@ -196,7 +196,7 @@ def test_blocks_without_a_state_are_refused():
         def forward(self, hidden):
             return hidden * self.counter(2)
 
-    with pytest.raises(ValueError, match=r"block 'counter' is called without a floating tensor; it has no state"):
+    with pytest.raises(ValueError, match=r"block 'counter' is called without a floating tensor of its own, so that it has no state"):
         inspect(Counting(), inputs(), blocks=["counter"])
 
 

@@ -117,8 +117,8 @@ def test_selected_samples_keep_what_is_their_own():
         state,
         arguments=(shift,),
         keywords={"hidden": None, "scale": scale},
-        place="hidden",
-        per_sample=frozenset({"scale"}),
+        places=("hidden",),
+        per_sample={"scale": 1},
     )
     slope = 1.0 - torch.tanh(module.linear(state) * scale + shift).square()
     expected = ((slope * scale)[:, :, None] * module.linear.weight).detach()

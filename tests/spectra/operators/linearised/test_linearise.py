@@ -105,8 +105,8 @@ def test_other_arguments_go_with_their_samples():
         state,
         arguments=(normal(4, seed=2),),
         keywords=keywords,
-        place="hidden",
-        per_sample=frozenset({"scale"}),
+        places=("hidden",),
+        per_sample={"scale": 1},
     )
     slope = 1 - call.output.square()
     expected = (slope * keywords["scale"])[:, :, None] * module.linear.weight.detach()
