@@ -60,7 +60,7 @@ class Figures(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def run(self) -> int:
         """Draw and print where the files are."""
-        from ramodel.checks import one_of, writable_folder
+        from ramodel.checks import existing_file, one_of, writable_folder
         from ramodel.report import FIGURES, ILLUSTRATIONS, PORTRAITS, draw, illustrate, load_measurements, portray
         from ramodel.spectra import Spectra
 
@@ -76,7 +76,15 @@ class Figures(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
             )
         if self.untrained is not None and self.spectra is None:
             raise UsageError("ramodel figures: --untrained is the control of --spectra; give both.")
-        network, control = (None if path is None else Spectra.load(path) for path in (self.spectra, self.untrained))
+        if self.spectra is not None and not portraits:
+            raise UsageError(
+                f"ramodel figures: --spectra is '{self.spectra}', but {names[0]} does not show a measured network; "
+                f"leave it out, or ask for {', '.join(PORTRAITS)}."
+            )
+        network, control = (
+            None if path is None else Spectra.load(existing_file(option, path))
+            for option, path in (("spectra", self.spectra), ("untrained", self.untrained))
+        )
         folder = writable_folder("out", self.out)
         paths = portray(network, folder, untrained=control, names=portraits) if network and portraits else []
         paths += draw(measured, load_measurements(self._measurements(folder)), folder, jobs=None) if measured else []

@@ -79,11 +79,15 @@ def print_measurement(
     for stage in alignment.stages:
         rows = [row for row in readings if row["stage"] == stage and _is_shown(row)]
         tables.append(_reading_table(rows, stage if len(alignment.stages) > 1 else "", alignment.untrained is not None))
-    show(*tables, "\n".join(map(_as_options, notes)), f"written to {' and '.join(map(str, files))}", gap=True)
+    show(*tables, "\n".join(map(_as_options, notes)), _written(files), gap=True)
 
 
 def _is_shown(row: dict[str, Any]) -> bool:
     return (row["metric"], None) in _SHOWN or (row["metric"], row["over"]) in _SHOWN
+
+
+def _written(files: Sequence[Path]) -> str:
+    return f"written to {files[0]}" if len(files) == 1 else "\n  ".join(["written to", *map(str, files)])
 
 
 def _as_options(note: str) -> str:

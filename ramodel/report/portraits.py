@@ -1,6 +1,8 @@
 """The registry of portraits: figures of one measured network, drawn from its `Spectra`."""
 
+import math
 import os
+import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -16,6 +18,9 @@ from ramodel.report.style import save, style
 from ramodel.spectra import Spectra
 
 __all__ = ["PORTRAITS", "Portrait", "portray"]
+
+_CHARACTERS = 13
+"""Of a title in bold, in an inch."""
 
 
 class Portrait(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +68,9 @@ class Portrait(msgspec.Struct, frozen=True, kw_only=True):
             )
         with style():
             canvas = self.function(spectra, untrained)
-            canvas.suptitle(f"{self.statement}: {self.title}")
+            title = f"{self.statement}: {self.title}"
+            lines = math.ceil(len(title) / (_CHARACTERS * canvas.get_figwidth()))
+            canvas.suptitle(title if lines == 1 else textwrap.fill(title, len(title) // lines + 8))
         return canvas
 
 

@@ -23,7 +23,7 @@ def draw_grids(spectra: Spectra, control: Spectra | None) -> Figure:
     names = list(spectra.stages)
     side = min(2.6, (WIDTH_INCHES - 0.6) / len(names))
     width, height = side * len(names) + 0.9, (side - 0.1) * len(measured) + 0.6
-    figure = Figure(figsize=(max(width, 4.5), height))
+    figure = Figure(figsize=(max(width, 3.4), height + 0.15 * (width < 4.5)))
     panels = figure.subplots(len(measured), len(names), squeeze=False)
     images = []
     for row, one in enumerate(measured):

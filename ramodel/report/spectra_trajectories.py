@@ -37,14 +37,11 @@ def draw_paths(spectra: Spectra, control: Spectra | None) -> Figure:
         ):
             if drawn is not None:
                 _steps(panels[-1, column], drawn.stages[name], colour, marker, label)
-        panels[-1, column].axhline(1.0, color=THEORY_COLOUR, linewidth=0.6, linestyle=":", label="RA1: equal steps")
-        panels[-1, column].set_xlabel("step $l$")
-        panels[-1, column].xaxis.set_major_locator(MaxNLocator("auto", integer=True))
-        panels[-1, column].set_ylim(bottom=0.0)
+        _finish_steps(panels[-1, column], len(measured[0].stages[name].blocks))
     for row in range(len(measured)):
         said = "" if control is None else ("trained\n", "untrained\n")[row]
         panels[row, 0].set_ylabel(f"{said}second principal axis")
-    panels[-1, 0].set_ylabel("step / mean step")
+    next((axes for axes in panels[-1] if axes.axison), panels[-1, 0]).set_ylabel("step / mean step")
     legend_below(figure, panels[-1])
     return figure
 
@@ -83,6 +80,18 @@ def _class_colours(stage: Spectra, trajectories: int, colour: str) -> list[str]:
         palette = [f"C{index}" for index in range(10)]
     repeated = np.repeat(numbers, trajectories // len(labels))
     return [palette[number % len(palette)] for number in repeated]
+
+
+def _finish_steps(axes: Axes, depth: int) -> None:
+    if depth == 1:
+        axes.clear()
+        say_in_panel(axes, "a single step")
+        return
+    axes.axhline(1.0, color=THEORY_COLOUR, linewidth=0.6, linestyle=":", label="RA1: equal steps")
+    axes.set_xlabel("step $l$")
+    axes.set_xlim(0.5, depth + 0.5)
+    axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
+    axes.set_ylim(0.0, 1.1 * axes.dataLim.y1)
 
 
 def _steps(axes: Axes, stage: Spectra, colour: str, marker: str, label: str) -> None:

@@ -188,7 +188,8 @@ def test_figures_of_a_measured_network(ramodel, tmp_path):
         (["--from", "no/such/run"], "no/such/run does not exist; "),
         (["spectra_layers"], "spectra_layers shows a measured network; give the file: --spectra spectra.nc."),
         (["--untrained", "b.nc"], "--untrained is the control of --spectra; give both."),
-        (["--spectra", "no.nc"], "path is 'no.nc'; it must be a file that exists."),
+        (["--spectra", "no.nc"], "--spectra is 'no.nc'; it must be a file that exists."),
+        (["ra4_depth", "--spectra", "no.nc"], "--spectra is 'no.nc', but ra4_depth does not show a measured network;"),
         (["--form", "runs"], "--form is not an option; did you mean --from?"),
     ],
 )

@@ -31,7 +31,7 @@ def drawn(trained: Spectra, untrained: Spectra) -> dict[str, Figure]:
 def test_every_portrait_names_its_property(drawn: dict[str, Figure]) -> None:
     assert [portrait.statement for portrait in PORTRAITS.values()] == ["RA1", "RA2", "RA3", "RA4"]
     for name, canvas in drawn.items():
-        assert canvas.get_suptitle() == f"{PORTRAITS[name].statement}: {PORTRAITS[name].title}"
+        assert " ".join(canvas.get_suptitle().split()) == f"{PORTRAITS[name].statement}: {PORTRAITS[name].title}"
 
 
 def test_rungs_are_medians_of_the_singular_values(drawn: dict[str, Figure], trained: Spectra) -> None:
@@ -96,3 +96,13 @@ def test_a_control_with_other_blocks_is_refused(trained: Spectra, tmp_path: Path
         portray(trained, tmp_path, untrained=other, progress=False)
     with pytest.raises(ValueError, match=r"^names is 'spectra_layer'; .*did you mean 'spectra_layers'"):
         portray(trained, tmp_path, names=["spectra_layer"], progress=False)
+
+
+def test_narrow_figures_break_their_titles_and_single_steps_have_no_mean(trained: Spectra) -> None:
+    canvas = PORTRAITS["spectra_trajectories"].draw(trained.sel(block=["wide.0"]))
+    assert len(canvas.get_suptitle().splitlines()) == 2
+    assert [text.get_text() for text in canvas.axes[-1].texts] == ["a single step"]
+    both = PORTRAITS["spectra_trajectories"].draw(trained.sel(block=["wide.0", "narrow.0", "narrow.1"]))
+    assert [axes.get_ylabel() for axes in both.axes[2:]] == ["", "step / mean step"]
+    assert both.axes[3].get_ylim()[0] == 0.0
+    assert both.axes[3].get_ylim()[1] > max(line.get_ydata().max() for line in both.axes[3].lines)
