@@ -62,7 +62,7 @@ def write_network_report(
     rank, inputs = (spectra.singular_values.sizes[axis] for axis in ("rank", "input"))
     text = environment.get_template("network.md.j2").render(
         title=" ".join(title.split()),
-        inputs=f"Blocks: {len(spectra.blocks)}. Inputs: {inputs}. Singular triplets of each block at each input: {rank}.",
+        inputs=f"Blocks: {len(spectra.blocks)}. Inputs: {inputs}. Triplets of each: {rank}.",
         command=command,
         versions=", ".join(f"{name} {version(name)}" for name in ("ramodel", "torch", "numpy")),
         notes=[*spectra.notes, *alignment.notes],

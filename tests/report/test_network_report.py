@@ -35,7 +35,7 @@ def test_everything_is_in_the_readme(controlled: bool, tmp_path: Path) -> None:
     assert [path.name for path in paths] == ["README.md", *(f"{name}.png" for name in PORTRAITS)]
     assert {path.name for path in (tmp_path / "new").iterdir()} == {path.name for path in paths}
     text = paths[0].read_text()
-    assert text.startswith("# A net\n\nBlocks: 5. Inputs: 5. Singular triplets of each block at each input: 3.")
+    assert text.startswith("# A net\n\nBlocks: 5. Inputs: 5. Triplets of each: 3.")
     assert "\ndo it\n" in text
     assert all(note in text for note in (*trained.notes, *alignment.notes))
     assert all(f"\n### {stage}\n" in text for stage in ("wide", "narrow"))
