@@ -193,9 +193,9 @@ class KrylovBasis:
 
     def _return_to_first_loss(self, steps: int) -> None:
         """Take back what was done since a vector lost digits, and go on carefully from there."""
-        lengths = torch.stack(self._diagonal[-steps:] + self._above[-steps:]).diagonal(dim1=2, dim2=3).amin(dim=2)
-        torch.fmax(self._scale, lengths.amax(dim=0), out=self._scale)
-        lost = ~(lengths > _SMALL * self._scale).all(dim=1)
+        lengths = torch.stack(self._diagonal[-steps:] + self._above[-steps:]).diagonal(dim1=2, dim2=3)
+        torch.maximum(self._scale, lengths.nan_to_num(nan=0.0).amax(dim=(0, 2)), out=self._scale)
+        lost = ~(lengths.amin(dim=2) > _SMALL * self._scale).all(dim=1)
         if not bool(lost.any()):
             return
         lost = lost[:steps] | lost[steps:]

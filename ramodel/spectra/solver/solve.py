@@ -103,13 +103,16 @@ def solve(
     integer("block_size", block_size)
     integer("seed", seed, minimum=0, maximum=LARGEST_SEED)
     integer("max_passes", max_passes)
-    rank = min(rank, operator.output_size, operator.input_size)
+    sizes = operator.output_size, operator.input_size
+    rank = min(rank, *sizes)
     with torch.no_grad(), full_precision():
-        if solve_method(method, rank, operator.output_size, operator.input_size) == "dense":
+        if solve_method(method, rank, *sizes) == "dense":
             solved = dense_triplets(operator, rank)
             if progress is not None:
                 progress.advance(operator.problems)
             return solved
+        if basis_size(rank, *sizes, block_size)[0] >= min(sizes):
+            block_size = 1  # a basis that may fill the space must end exactly there
         return _iterated(operator, rank, Search(tolerance, block_size, max_passes, seed), progress)
 
 

@@ -99,6 +99,27 @@ def test_steps_of_several_vectors_find_the_same(name, block_size):
     np.testing.assert_allclose(found.singular_values.values[0, 0], expected[:6], rtol=0.0, atol=atol)
 
 
+@pytest.mark.parametrize("width", [1, 2, 3, 5, 33])
+@pytest.mark.parametrize("block_size", [1, 2, 8])
+def test_products_alone_on_small_states(width, block_size):
+    """The basis fills the space; steps may be wider than the state itself."""
+    jacobian = np.random.default_rng(width).normal(size=(1, width, width))
+    for rank in (1, 2, 12):
+        found = measure(
+            linear_blocks(jacobian),
+            np.ones((1, width)),
+            rank=rank,
+            method="lanczos",
+            block_size=block_size,
+            tolerance=1e-6,
+            blocks=["0"],
+            progress=False,
+        )
+        expected = np.linalg.svd(jacobian[0], compute_uv=False)[:rank]
+        assert bool(found.converged.all())
+        np.testing.assert_allclose(found.singular_values.values[0, 0], expected, rtol=1e-9)
+
+
 def test_left_vectors_carry_the_sign():
     jacobians = np.stack([designed(SPECTRA["simple"], frames) for frames in ("symmetric", "negative")])
     found = measured(jacobians, tolerance=1e-6)
