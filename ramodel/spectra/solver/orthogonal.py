@@ -10,6 +10,11 @@ __all__ = ["less", "orthonormal", "orthonormal_or_zero", "random_rows", "swept"]
 _CANCELLED = 0.1
 """A sweep that leaves less than this of a vector is repeated."""
 
+_NOISE = 100.0
+"""Times the length of what counts as zero: so is the sweep of a vector that is left shorter than this. What an earlier
+vector has along those before it comes back with the next product, however short that is: errors of orthogonality would
+grow from step to step."""
+
 _EXHAUSTED = 1e-3
 """Of a random vector at least this is left by a sweep, unless the swept rows span nearly all of the space."""
 
@@ -63,7 +68,7 @@ def orthonormal_or_zero(
     takes one of the random rows [p, n] that `spare` gives instead (or zero where no direction is left).
     """
     factor = rows.new_zeros(len(rows), rows.shape[1], rows.shape[1])
-    rows = _swept_twice(rows, known)
+    rows = _swept_twice(rows, known, floor[:, :, 0])
     for i in range(rows.shape[1]):
         row, earlier = rows[:, i : i + 1], out[:, :i]
         for _ in range(2 if i else 0):
@@ -80,11 +85,11 @@ def orthonormal_or_zero(
     return factor
 
 
-def _swept_twice(rows: Tensor, known: Tensor) -> Tensor:
+def _swept_twice(rows: Tensor, known: Tensor, floor: Tensor) -> Tensor:
     before = torch.linalg.vector_norm(rows, dim=2)
     rows = swept(rows, known)
     after = torch.linalg.vector_norm(rows, dim=2)
-    return swept(rows, known) if _any(after < _CANCELLED * before) else rows
+    return swept(rows, known) if _any(after < torch.maximum(_CANCELLED * before, _NOISE * floor)) else rows
 
 
 def _fresh(row: Tensor, known: Tensor, earlier: Tensor) -> Tensor:

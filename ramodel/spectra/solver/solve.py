@@ -78,7 +78,8 @@ def solve(
     method
         "dense", "lanczos", or what suits the size and rank.
     block_size
-        Vectors that a step adds. One takes the fewest products; two find values of multiplicity two at once.
+        Vectors that a step adds. One takes the fewest products; two find values of multiplicity two at once. One is
+        taken where a basis may fill the space.
     max_passes
         Products J v and J^T u of a problem after which it is given up: its `converged` says which triplets are right.
     progress

@@ -41,6 +41,32 @@ def test_blocks_of_vectors(name, block_size):
     assert_solved(solve(DenseOperator(matrices), 10, method="lanczos", block_size=block_size), matrices)
 
 
+@pytest.mark.parametrize(("rows", "columns"), [(2, 2), (3, 3), (7, 9), (30, 33), (10, 60), (60, 10)])
+@pytest.mark.parametrize("block_size", [2, 4, 9])
+def test_blocks_of_vectors_that_fill_the_space(rows, columns, block_size):
+    matrices = normal(3, rows, columns)
+    for rank in (1, 12):
+        assert_solved(solve(DenseOperator(matrices), rank, method="lanczos", block_size=block_size), matrices)
+
+
+@pytest.mark.parametrize("block_size", [1, 2, 3])
+@pytest.mark.parametrize(("dtype", "outlier"), [(torch.float64, 1e12), (torch.float32, 1e6)])
+def test_blocks_of_vectors_beside_one_direction_that_outweighs_all(block_size, dtype, outlier):
+    alone = with_values([1.0] + [0.0] * 149, 1, dtype=dtype)
+    above_others = with_values([outlier, *torch.linspace(1.0, 0.1, 149).tolist()], 1, dtype=dtype)
+    for matrices in (alone, above_others):
+        assert_solved(solve(DenseOperator(matrices), 12, method="lanczos", block_size=block_size), matrices)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("block_size", [1, 2])
+def test_steps_made_of_rounding_errors_stay_orthogonal(block_size, dtype):
+    """Where J^T J is c^2, every step but the first starts from what rounding left."""
+    for seed in range(3):
+        matrices = with_values([0.7] * 150, seed=seed, dtype=dtype)
+        assert_solved(solve(DenseOperator(matrices), 12, method="lanczos", block_size=block_size, seed=seed), matrices)
+
+
 @settings(max_examples=25)
 @given(seeds, st.integers(1, 40), st.integers(1, 40), st.integers(1, 45), st.sampled_from(["dense", "lanczos"]))
 def test_any_shape_and_rank(seed, rows, columns, rank, method):
