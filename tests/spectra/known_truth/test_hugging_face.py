@@ -118,7 +118,7 @@ def test_of_encoder_and_decoder_the_one_that_is_named_is_measured(kind, options,
     lines = [line.split("#")[0].strip() for line in str(refused.value).splitlines()[1:]]
     assert len(lines) == 2
     for line in lines:  # what to type, typed
-        blocks = eval(line.removeprefix("blocks="), {"model": model})
+        blocks = model.get_submodule(line.removeprefix("blocks=model."))
         assert_measured_right(model, inputs, rank=3, blocks=blocks, rtol=ROUNDED)
 
 

@@ -1,5 +1,7 @@
 """Networks that solve the provable model: what `measure` and `residual_alignment` must give is known in closed form."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -18,7 +20,7 @@ GAINS = [30.0, 12.0, 4.0]
 
 
 def solution(model, width):
-    """Return an optimum of `model` as a network: J_l = sum s_(l,k) v_k v_k^T and W = diag(w_k) V^T; and s, V, inputs."""
+    """Return an optimum of `model` as a network, J_l = sum s_(l,k) v_k v_k^T and W = diag(w_k) V^T; s and V."""
     frame = orthogonal(width, seed=0)[:, :DIRECTIONS]
     profile = np.broadcast_to(model.layer_profile(GAINS).reshape(-1, DIRECTIONS), (DEPTH, DIRECTIONS))
     head = model.head_singular_value(GAINS)[:, None] * frame.T
@@ -126,7 +128,7 @@ def test_below_the_threshold_of_the_nuclear_model_nothing_is_left():
 def test_without_skips_only_neighbours_align():
     """S8: A_l = Q_l A Q_(l-1)^T for Haar Q: left vectors of a layer are right vectors of the next, and of no other."""
     frames = [orthogonal(120, seed) for seed in range(5)]
-    layers = [(after[:, :3] * [3.0, 2.0, 1.0]) @ before[:, :3].T for before, after in zip(frames, frames[1:])]
+    layers = [(after[:, :3] * [3.0, 2.0, 1.0]) @ before[:, :3].T for before, after in pairwise(frames)]
     network = torch.nn.Sequential(*(torch.nn.Linear(120, 120, bias=False).double() for _ in layers)).eval()
     for module, layer in zip(network, layers, strict=True):
         module.weight.data.copy_(torch.from_numpy(layer))
