@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ramodel.progress import progress_bar
 from ramodel.spectra.class_means import whole_labels
-from ramodel.spectra.collector import SpectraCollector
+from ramodel.spectra.collector import SpectraCollector, output_file
 from ramodel.spectra.network import Batch, Inputs, Skip, inspect, untouched
 from ramodel.spectra.network.evaluation import exact_autograd
 from ramodel.spectra.operators import Tokens
@@ -146,6 +146,8 @@ def measure(
         keep_jacobians=keep_jacobians,
         block_size=block_size,
     )
+    if output is not None:
+        output_file(output)
     if class_means and labels is None:
         raise ValueError("class_means is True without labels; give the class of each input: labels=[...].")
     with untouched(model), full_precision(), exact_autograd():

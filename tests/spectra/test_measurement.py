@@ -170,6 +170,16 @@ def test_statistics_do_not_depend_on_the_way(monkeypatch):
         assert np.allclose(found.dataset[name], formed.dataset[name], rtol=1e-9)
 
 
+def test_files_that_cannot_be_are_refused_before_any_work(tmp_path):
+    network = wide()
+    network.forward = pytest.fail
+    with pytest.raises(FileExistsError, match=r"^output is .*; that is a folder\. Give the name of a file"):
+        measure(network, inputs(), output=tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"^output is .*its folder .* does not exist\. Make it first"):
+        measure(network, inputs(), output=tmp_path / "none" / "spectra.nc")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_layer_that_fails_leaves_network_and_file_as_they_were(tmp_path):
     network = wide()
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}

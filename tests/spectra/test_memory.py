@@ -3,10 +3,12 @@
 import math
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
+from torch.autograd.function import once_differentiable
 
 from ramodel.spectra import memory
 from ramodel.spectra.memory import (
@@ -33,6 +35,35 @@ def test_activations_are_what_automatic_differentiation_keeps():
     deep = activation_bytes(call(width, nn.Sequential(*(nn.Tanh() for _ in range(steps)))))
     assert deep - linear >= (steps - 1) * width * 8
     assert activation_bytes(call(width, nn.Sequential(*(nn.Tanh() for _ in range(2 * steps))))) > 1.5 * deep - linear
+
+
+class Once(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, state):
+        return 2.0 * state
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient):
+        return 2.0 * gradient
+
+
+class Odd(nn.Module):
+    """A sparse buffer, and a step without second derivative."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("mixing", torch.eye(50).to_sparse())
+
+    def forward(self, hidden):
+        return torch.tanh(Once.apply(torch.sparse.mm(self.mixing, hidden.T).T))
+
+
+def test_odd_weights_and_steps_are_counted_as_far_as_they_go():
+    module = Odd()
+    found = call(50, module)
+    found = replace(found, weights={"mixing": module.mixing.double()})
+    assert activation_bytes(found) > 50 * 8
 
 
 def test_a_solver_needs_its_basis_or_its_matrix():

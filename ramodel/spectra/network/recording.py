@@ -144,14 +144,17 @@ def _kept(value: Any, dtype: torch.dtype) -> Any:
 def _check_replay(call: BlockCall, places: Mapping[Place, Tensor], *, changed: bool) -> None:
     """Raise where the first sample alone does not give what it gave in the batch."""
     first = torch.zeros(1, dtype=torch.int64, device=call.state.device)
+    others = "; ".join(f"{place!r}: {tuple(tensor.shape)}" for place, tensor in places.items()) or "nothing else"
+    axes = (
+        f"The first axis of its state, and of what else it has for each sample ({others}), must run over the samples "
+        "(batch_first=True in torch's transformers)."
+    )
     try:
         with torch.no_grad():
             alone = call(call.state[:1], first)
     except (RuntimeError, IndexError) as error:
-        others = "; ".join(f"{place!r}: {tuple(tensor.shape)}" for place, tensor in places.items())
         raise ValueError(
-            f"block {call.name!r} fails when it is called for the first sample alone ({error}). The first axis of its "
-            f"state, and of what else it has for each sample, must run over the samples; it is called with {others}."
+            f"block {call.name!r} fails when it is called for the first sample alone ({error}). {axes}"
         ) from error
     if changed and call.skip == "branch":
         raise ValueError(
@@ -161,8 +164,7 @@ def _check_replay(call: BlockCall, places: Mapping[Place, Tensor], *, changed: b
     if not same_numbers(alone, call.output[:1]):
         raise ValueError(
             f"block {call.name!r} gives another output for the same sample alone: it is random or mixes samples. "
-            "Call model.eval(), or replace what does it. The first axis of the state must run over the samples "
-            "(batch_first=True in torch's transformers)."
+            f"Call model.eval(), or replace what does it. {axes}"
         )
     if call.skip == "masked" and bool((call.output < 0).any()):
         raise ValueError(

@@ -26,7 +26,7 @@ _AGAIN = (
 )
 _EXPLANATIONS = {
     "must have the same dtype": _AGAIN,
-    "use_reentrant": _AGAIN,
+    "checkpoint": _AGAIN,
     "not implemented": _ONCE,
     "appears to not have been used": _ONCE,
     "modified by an inplace": "writes to numbers that its derivative needs; build it with inplace=False.",

@@ -1,5 +1,9 @@
 """Casting of weights, and one dtype throughout."""
 
+import sys
+from contextlib import contextmanager
+from types import ModuleType
+
 import pytest
 import torch
 from torch import nn
@@ -43,6 +47,25 @@ def test_steps_in_a_narrower_dtype_are_widened():
     assert torch.equal(exact, 4 * hidden + 1 / 3)
     with evaluating(torch.float32):
         assert run(Narrow(), {}, (hidden.float(),), {}).dtype == torch.float32
+
+
+def test_compiled_modules_run_as_they_were_written(monkeypatch):
+    stances = []
+
+    @contextmanager
+    def set_stance(stance):
+        stances.append(stance)
+        yield
+        stances.append("back")
+
+    monkeypatch.setattr(torch.compiler, "set_stance", set_stance)
+    monkeypatch.delitem(sys.modules, "torch._dynamo", raising=False)
+    with evaluating(torch.float64):
+        assert not stances
+    monkeypatch.setitem(sys.modules, "torch._dynamo", ModuleType("what compiling imports"))
+    with evaluating(torch.float64):
+        assert stances == ["force_eager"]
+    assert stances == ["force_eager", "back"]
 
 
 def test_global_switches_are_put_back():

@@ -246,3 +246,50 @@ def test_blocks_without_gradients_upstream():
             return hidden
 
     assert found(Counting(), torch.tensor([[1, 2], [3, 4]])) == {"layers": (["layers.0", "layers.1"], (5,))}
+
+
+def test_members_of_a_dictionary():
+    network = nn.Module()
+    network.layers = nn.ModuleDict({"low": residual(), "high": residual()})
+    network.forward = lambda hidden: network.layers["high"](network.layers["low"](hidden))
+    names = {"layers": (["layers.low", "layers.high"], (5,))}
+    assert found(network) == found(network, blocks=network.layers) == names
+
+
+class Calling(nn.Module):
+    """Calls its layers as `hand` says."""
+
+    def __init__(self, hand):
+        super().__init__()
+        self.layers, self.hand = nn.ModuleList([residual(), residual()]), hand
+
+    def forward(self, hidden):
+        return self.hand(self.layers, hidden)
+
+
+def sealed(layers, hidden):
+    with torch.no_grad():
+        return layers[1](layers[0](hidden))
+
+
+def inferred(layers, hidden):
+    with torch.inference_mode():
+        return layers[0](hidden)
+
+
+@pytest.mark.parametrize(
+    ("hand", "rule"),
+    [
+        (lambda layers, hidden: layers[0](layers[0](hidden)), r"'layers\.0' is called twice.*module of its own"),
+        (sealed, r"'layers\.0' computes under torch\.no_grad"),
+        (inferred, r"returns a tensor made under torch\.inference_mode, which has no derivative; take that off"),
+    ],
+)
+def test_what_keeps_a_list_from_being_found(hand, rule):
+    with pytest.raises(ValueError, match=rule):
+        inspect(Calling(hand), inputs())
+
+
+def test_what_goes_on_inside_of_vmap_is_left_alone():
+    network = Calling(lambda layers, hidden: hidden + torch.func.vmap(layers[1].branch)(layers[0](hidden)))
+    assert found(network) == {"layers": (["layers.0"], (5,))}

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from ramodel.spectra import states
 from ramodel.spectra.network import inspect, record, refuse_unmeasurable, untouched
 from tests.spectra.networks import ImageNetwork, Network, TokenNetwork, images, inputs, tokens
 
@@ -59,6 +60,13 @@ def test_a_forward_that_writes_to_its_weights_is_named():
     network = Network()
     with pytest.raises(RuntimeError, match=r"writes to its own weight 'head\.bias'"), untouched(network):
         network.head.bias.detach().add_(1.0)
+
+
+def test_other_things_than_networks_and_lazy_ones():
+    with pytest.raises(TypeError, match=r"^model is of type function; it must be a torch"), untouched(inputs):
+        pass
+    with pytest.raises(ValueError, match="a lazy module"):
+        states(nn.Sequential(nn.LazyLinear(3)), torch.ones(2, 3))
 
 
 class Attending(nn.Module):

@@ -129,3 +129,27 @@ def test_training_mode_is_refused():
     with pytest.raises(ValueError, match="gradient checkpointing"):
         inspect(model.train(), TOKENS)
     inspect(model.eval(), TOKENS)
+
+
+def test_the_slopes_of_bloom_run_over_samples_and_heads():
+    model = built("BloomForCausalLM", "BloomConfig", hidden_size=8, n_layer=2, n_head=2, vocab_size=50)
+    for call in record(model, PADDED, inspect(model, PADDED)):
+        assert call.per_sample == {"alibi": 2, "attention_mask": 1}
+        samples = torch.tensor([1, 0, 1])
+        replayed = call(call.state[samples], samples)
+        assert torch.allclose(replayed, call.output[samples], rtol=DENSE_FLOAT64, atol=DENSE_FLOAT64)
+
+
+def test_layers_that_share_their_weights_are_named():
+    model = built("AlbertModel", "AlbertConfig", vocab_size=50, embedding_size=8, **SMALL)
+    with pytest.raises(ValueError, match=r"'encoder\.albert_layer_groups\.0' is called twice"):
+        inspect(model, PADDED)
+
+
+def test_mixtures_of_experts_in_their_own_dtype():
+    sizes = {"vocab_size": 50, "num_key_value_heads": 1, "num_local_experts": 2, **SMALL}
+    model = built("MixtralForCausalLM", "MixtralConfig", **sizes)
+    with pytest.raises(ValueError, match=r"^the network cannot be evaluated in float64 .*Say dtype='float32'"):
+        inspect(model, PADDED)
+    inspection = inspect(model, PADDED, dtype=torch.float32)
+    assert len(record(model, PADDED, inspection, torch.float32)) == 2

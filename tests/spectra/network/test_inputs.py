@@ -57,6 +57,8 @@ def test_the_users_tensor_is_never_the_batch():
             ValueError,
             r"inputs\['b'\] has shape \(3, 3\) and inputs\['a'\]",
         ),
+        (torch.ones(2, 3).to_sparse(), TypeError, r"inputs is a sparse tensor.*inputs\.to_dense\(\)"),
+        (torch.ones(2, 3, device="meta"), TypeError, "inputs is a meta tensor"),
         ({"a": torch.tensor(1.0)}, ValueError, r"inputs\['a'\] has shape \(\)"),
         ({"a": torch.tensor([[torch.nan]])}, ValueError, r"inputs\['a'\]\[0, 0\] is not finite"),
     ],

@@ -196,7 +196,7 @@ def test_blocks_without_a_state_are_refused():
         def forward(self, hidden):
             return hidden * self.counter(2)
 
-    with pytest.raises(ValueError, match=r"block 'counter' is called without a floating tensor of its own, so that it has no state"):
+    with pytest.raises(ValueError, match=r"block 'counter' is called without a floating tensor of its own"):
         inspect(Counting(), inputs(), blocks=["counter"])
 
 
@@ -229,3 +229,21 @@ def test_autocast_is_said_to_be_ignored():
         calls = record(Network(), inputs(), inspection)
     assert inspection.notes[-1].startswith("autocast is on for cpu; it is ignored")
     assert torch.equal(calls[0].output, recorded(Network(), inputs())[0].output)
+
+
+class Attribute(Block):
+    """Keeps a matrix that is neither a parameter nor a buffer."""
+
+    def __init__(self):
+        super().__init__(nn.Linear(5, 5), True)
+        self.matrix = torch.eye(5)
+
+    def forward(self, hidden):
+        return super().forward(hidden) @ self.matrix
+
+
+def test_networks_that_run_in_one_dtype_alone():
+    network = nn.Sequential(nn.Tanh(), Attribute())
+    with pytest.raises(ValueError, match=r"^the network cannot be evaluated in float64 \(.*Say dtype='float32'; or"):
+        inspect(network, inputs(), blocks=["1"], skip="none")
+    assert inspect(network, inputs(), blocks=["1"], skip="none", dtype=torch.float32).skips == ("none",)
