@@ -110,6 +110,8 @@ def constant_of(tensor: Tensor, layout: Layout) -> tuple[Tensor, Layout]:
     own = _broadcast_layout(tensor, layout)
     labels = {factor.label for axis in own for factor in axis}
     if "token" in labels and "sample" not in labels:
+        if not any(factor.label == "sample" for axis in layout for factor in axis):
+            raise UnrecognisedError("it has constants for each token apart from its samples")
         sizes = [1] * (len(layout) - tensor.ndim) + list(tensor.shape)
         for place, axis in enumerate(layout):
             if any(factor.label == "sample" for factor in axis):

@@ -98,14 +98,14 @@ class LinearisedOperator(JacobianOperator):
             tangent = whole.index_copy_(1, self._slots, tangent)
         if len(shape) == 3:
             channels, height, width = shape
-            tangent = tangent.reshape(probes, -1, height, width, channels).permute(0, 1, 4, 2, 3)
-        elif len(shape) > 1 or self.grid.ndim > 1:
+            tangent = tangent.reshape(probes, *self.grid.shape, height, width, channels).movedim(-1, -3)
+        elif len(shape) != 1 or self.grid.ndim > 1:
             tangent = tangent.reshape(probes, *self.grid.shape, *shape)
         image = program(tangent)
         if len(image_shape) == 3:
-            image = image.permute(0, 1, 3, 4, 2)
-        if image.ndim > 3:
-            image = image.reshape(probes, self.grid.numel(), -1)
+            image = image.movedim(-3, -1)
+        if len(image_shape) != 1 or self.grid.ndim > 1:
+            image = image.reshape(probes, self.grid.numel(), math.prod(image_shape))
         if self._slots is not None:
             image = image.index_select(1, self._slots)
         return image.transpose(0, 1).contiguous()

@@ -1,7 +1,7 @@
 """Run a block once and note, operation by operation, how a perturbation of its state would go through it."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -31,6 +31,8 @@ class Value(NamedTuple):
     tensor: Tensor
     node: int
     layout: Layout
+    mixed: bool = False
+    """Whether a token's row depends on the states of other tokens too: what is noted is its change with its own."""
 
 
 class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -38,7 +40,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     The tangent of node 0 is that of the state; the tangent of another node is the sum over its edges. Run it under
     inference mode: composite operations (linear, layer_norm, attention) then arrive whole. One without a rule is taken
-    apart by its own decomposition.
+    apart by its own decomposition. Let gradients be enabled, so that what the block itself computes without them is
+    seen: autograd knows nothing of it, or something else.
     """
 
     def __init__(self, state: Tensor, layout: Layout, rules: Mapping[Any, Rule], pointwise: Rule) -> None:
@@ -48,6 +51,11 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._pointwise = pointwise
         self._values: dict[int, Value] = {}
         self._stale: dict[int, Tensor] = {}
+        self._constant_views: list[Tensor] = []
+        self._constants: dict[int, Tensor] = {}
+        self._dtype = state.dtype
+        self.hidden = False
+        """Whether the block computed with its state under torch.no_grad or in a torch.autograd.Function."""
         self._remember(Value(state, 0, layout))
         factors = [factor for axis in layout for factor in axis]
         self.problems = math.prod(factor.size for factor in factors if factor.label)
@@ -63,6 +71,11 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             raise UnrecognisedError("it uses the state in a place where only constants have a linear rule")
         return value
 
+    def refuse_dependent(self, *tensors: object) -> None:
+        """Raise UnrecognisedError where one of these depends on the state."""
+        if any(self.value(tensor) is not None for tensor in tensors):
+            raise UnrecognisedError("it uses the state in a place where only constants have a linear rule")
+
     def outcome(self, output: Tensor) -> Value:
         """Return what is known of the block's output."""
         if id(output) in self._stale:
@@ -75,18 +88,26 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             raise UnrecognisedError("its output depends on nothing of its state")
         return self.dependent(self.record(output, state.layout, []))
 
-    def record(self, tensor: Tensor, layout: Layout, summands: Iterable[tuple[Value, Sequence[LinearMap]]]) -> Tensor:
+    def record(
+        self,
+        tensor: Tensor,
+        layout: Layout,
+        summands: Sequence[tuple[Value, Sequence[LinearMap]]],
+        *,
+        mixed: bool = False,
+    ) -> Tensor:
         """Note that `tensor` changes by the sum of the summands' images, and return it."""
         labels = [factor.label for axis in layout for factor in axis if factor.label]
         if len(labels) > len(set(labels)):
             raise UnrecognisedError("it combines its samples or tokens with each other")
         self.nodes.append([Edge(value.node, tuple(maps)) for value, maps in summands])
-        self._remember(Value(tensor, len(self.nodes) - 1, layout))
+        mixed = mixed or any(value.mixed for value, _ in summands)
+        self._remember(Value(tensor, len(self.nodes) - 1, layout, mixed))
         return tensor
 
     def alias(self, tensor: Tensor, value: Value) -> Tensor:
         """Note that `tensor` changes exactly as `value` does, and return it."""
-        self._remember(Value(tensor, value.node, value.layout))
+        self._remember(value._replace(tensor=tensor))
         return tensor
 
     def replay(self, function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
@@ -107,11 +128,31 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         tensors = [leaf for leaf in tree_leaves((args, keywords)) if isinstance(leaf, Tensor)]
         if any(id(tensor) in self._stale for tensor in tensors):
             raise UnrecognisedError("it reads a view of a tensor that was written to in place")
-        if not any(id(tensor) in self._values for tensor in tensors):
+        constants = [tensor for tensor in tensors if id(tensor) not in self._values]
+        if len(constants) == len(tensors):
+            if func._schema.is_mutable and any(_storage(tensor) in self._constants for tensor in tensors):
+                raise UnrecognisedError("it writes to a constant that its state has met before")
             return func(*args, **keywords)
-        if func._schema.is_mutable:
-            return self._in_place(func, args, keywords)
-        return self._recorded(func, args, keywords)
+        if any(tensor.is_complex() for tensor in constants):
+            raise UnrecognisedError("it computes with complex numbers")
+        self._constants.update((_storage(tensor), tensor) for tensor in constants)
+        record = self._in_place if func._schema.is_mutable else self._recorded
+        result = record(func, args, keywords)
+        self._check(result, {_storage(tensor) for tensor in tensors})
+        return result
+
+    def _check(self, result: Any, storages: set[int]) -> None:
+        """Refuse complex results; note what autograd does not see, and constants in the memory of values."""
+        for leaf in tree_leaves(result):
+            if not isinstance(leaf, Tensor):
+                continue
+            if leaf.is_complex():
+                raise UnrecognisedError("it computes with complex numbers")
+            if id(leaf) not in self._values:
+                if _storage(leaf) in storages:
+                    self._constant_views.append(leaf)
+            elif not torch.is_grad_enabled():
+                self.hidden = True
 
     def _recorded(self, func: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         rule = self._rules.get(func.overloadpacket)
@@ -135,14 +176,23 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             raise UnrecognisedError(f"it calls torch.{name}, which writes the state into another tensor")
         packet = getattr(torch.ops.aten, name.removesuffix("_"))
         result = self._recorded(getattr(packet, func._overloadname), args, keywords)
-        storage = target.untyped_storage().data_ptr()
-        for value in list(self._values.values()):
-            if value.tensor is not target and value.tensor.untyped_storage().data_ptr() == storage:
-                self._stale[id(value.tensor)] = value.tensor
+        if result is target:
+            return target
+        for tensor in [*(value.tensor for value in self._values.values()), *self._constant_views]:
+            if tensor is not target and _storage(tensor) == _storage(target):
+                self._stale[id(tensor)] = tensor
         # New memory for the same tensor: constants that were recorded keep the old one.
         target.set_(result)
         return self.alias(target, self.dependent(result))
 
     def _remember(self, value: Value) -> None:
+        if value.tensor.dtype != self._dtype:
+            raise UnrecognisedError(f"it computes in {value.tensor.dtype}, with a state in {self._dtype}")
+        if not value.tensor.numel():
+            raise UnrecognisedError("it takes a part without entries of its state")
         # The tensor is kept alive: while it is, no other has its id.
         self._values[id(value.tensor)] = value
+
+
+def _storage(tensor: Tensor) -> int:
+    return tensor.untyped_storage().data_ptr()

@@ -57,6 +57,88 @@ def unbound(hidden):
     return first * second
 
 
+class StraightThrough(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, hidden):
+        return hidden.round()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient
+
+
+class Sine(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, hidden):
+        ctx.save_for_backward(hidden)
+        return hidden.sin()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient * ctx.saved_tensors[0].cos()
+
+
+def without_gradient(hidden):
+    with torch.no_grad():
+        size = hidden.abs().mean(-1, keepdim=True)
+    return hidden / size
+
+
+def turned(hidden):
+    """Rotary embedding in complex numbers."""
+    pairs = torch.view_as_complex(hidden.reshape(*hidden.shape[:-1], -1, 2)) * torch.polar(weight(2).abs(), weight(2))
+    return torch.view_as_real(pairs).flatten(-2)
+
+
+def met_before(hidden):
+    factor = weight(4)
+    once = hidden * factor
+    factor.add_(1.0)
+    return once + hidden * factor
+
+
+def written_through_detach(hidden):
+    doubled = hidden * 2
+    constant = doubled.detach()
+    doubled.relu_()
+    return doubled * constant
+
+
+def heads(hidden):
+    """Queries, keys and values [N, heads, T, size] of two heads."""
+    return [
+        part.unflatten(-1, (2, 2)).transpose(1, 2) for part in functional.linear(hidden, weight(12, 4)).chunk(3, -1)
+    ]
+
+
+def rotary(hidden):
+    query, key, value = heads(hidden)
+    angles = torch.arange(3.0, dtype=hidden.dtype)[:, None] * torch.tensor([1.0, 0.1], dtype=hidden.dtype)
+
+    def turned(part):
+        return part * angles.cos() + torch.cat([-part[..., 1:], part[..., :1]], dim=-1) * angles.sin()
+
+    mixed = torch.softmax(turned(query) @ turned(key).mT, dim=-1) @ value
+    return mixed.transpose(1, 2).flatten(2)
+
+
+def relative(hidden):
+    """Biases by distance, talking heads, einsum."""
+    query, key, value = heads(hidden)
+    distance = torch.arange(3)[:, None] - torch.arange(3) + 2
+    scores = torch.einsum("nhtd,nhsd->nhts", query, key) + weight(5, 2)[distance].permute(2, 0, 1)
+    weights = torch.einsum("nhts,gh->ngts", scores, weight(2, 2)).softmax(-1)
+    return torch.einsum("nhts,nhsd->nthd", weights, value).flatten(2)
+
+
+def prefixed(hidden):
+    """Keys and values of its own, beside those of the tokens; of which one more is attended to in vain."""
+    query, key, value = functional.linear(hidden, weight(12, 4)).chunk(3, -1)
+    scores = torch.cat([query @ weight(2, 4).T, query @ key.mT, weight(3, 1).expand(len(hidden), -1, -1)], dim=-1)
+    weights = torch.softmax(scores, dim=-1)
+    return weights[..., 2:-1] @ value + weights[..., :2] @ weight(2, 4)
+
+
 VECTOR = {
     "activations": lambda h: functional.gelu(h) + functional.silu(h) * torch.tanh(h) - functional.softplus(h).sigmoid(),
     "leaky": lambda h: functional.leaky_relu(h) + functional.elu(h) + functional.hardswish(h) + h.clamp(-0.5, 0.7),
@@ -84,6 +166,16 @@ VECTOR = {
     "norms": lambda h: functional.layer_norm(h, (4,), weight(4), weight(4)) + functional.rms_norm(h, (4,), weight(4)),
     "two linear": lambda h: functional.linear(functional.linear(h, weight(7, 4)), weight(4, 7), weight(4)),
     "in place": in_place,
+    "sums of one": lambda h: h.unsqueeze(1).sum(1) * h[:, None].mean(1, keepdim=True).flatten(1),
+    "leading axes of one": lambda h: h.expand(1, -1, -1)[0].sin() + (h.cos() * weight(1, 1, 4)).squeeze(0),
+    "reversed difference": lambda h: torch.rsub(h, h.sin(), alpha=3.0) + torch.lerp(h, h.sin(), h.cos()),
+    "powers": lambda h: (h.abs() + 0.1) ** h + 2.0**h / (2 + h.sin()) + torch.maximum(h, h.flip(-1)) % 0.7,
+    "integers": lambda h: (
+        h * functional.one_hot(h.argmax(-1), 4) + h * weight(4, 4)[h.argmin(-1)] * (h > 0).sum(-1, True)
+    ),
+    "matrix of each sample": lambda h: (h[:, None] @ weight(4, 4, 4)[h.argmax(-1)])[:, 0],
+    "joined with nothing": lambda h: torch.cat([torch.zeros(0, dtype=h.dtype), h.sin()], dim=1),
+    "one number": lambda h: torch.einsum("ni,ni->n", h, h.sin()),
     "stop gradient": lambda h: h * h.detach(),
     "dropout in eval": lambda h: functional.dropout(h, 0.5, training=False).sin(),
 }
@@ -112,6 +204,8 @@ SEQUENCE = {
     "grouped queries": lambda h: attention(h, keys=1, enable_gqa=True, scale=0.3),
     "nobody to attend to": lambda h: attention(h, mask=torch.tensor([[1, 0, 1], [0, 0, 0], [1, 1, 1]]).bool()),
     "two attentions": lambda h: attention(h) * attention(h.sin(), causal=True),
+    "rotary": rotary,
+    "relative": relative,
     "merged axes": lambda h: torch.addmm(weight(4), h.reshape(-1, 4), weight(4, 4)).view(h.shape).tanh(),
     "inside each token": lambda h: (h.view(-1, 3, 2, 2) @ h.view(-1, 3, 2, 2)).flatten(2),
     "positions": lambda h: h * weight(3, 1) + weight(3, 4),
@@ -120,7 +214,29 @@ SEQUENCE = {
 }
 """Token-wise but for attention, so that the same-token Jacobians have analytic operators too."""
 
+WRITTEN = {
+    "layer norm": lambda g: (functional.layer_norm(g, (4,)), torch.Tensor.sin_, g),
+    "softmax": lambda g: (torch.softmax(g, -1), torch.Tensor.exp_, g),
+    "its own softmax": lambda g: (lambda p: (p * g.cos(), torch.Tensor.square_, p))(torch.softmax(g, -1)),
+    "product": lambda g: (g * g.sin(), torch.Tensor.exp_, g),
+    "matrices": lambda g: ((g.view(-1, 2, 2) @ g.sin().view(-1, 2, 2)).flatten(1), torch.Tensor.neg_, g),
+    "left matrix": lambda g: (lambda a: (a @ g.sin().view(-1, 2, 2), torch.Tensor.exp_, a))(g.view(-1, 2, 2) * 2.0),
+    "right matrix": lambda g: (lambda a: (g.sin().view(-1, 2, 2) @ a, torch.Tensor.exp_, a))(g.view(-1, 2, 2) * 2.0),
+    "dropout in eval": lambda g: (g.clone(), torch.Tensor.relu_, functional.dropout(g, 0.5, training=False)),
+}
+"""What uses a value, and what is then written to it: autograd refuses some of these."""
+
 REFUSED = {
+    "computes with complex numbers": turned,
+    "computes in torch.float32, with a state in torch.float64": lambda h: h.type("torch.FloatTensor") * h,
+    "as numbers of another kind": lambda h: h.view(torch.int64).double() * h,
+    "a constant that its state has met before": met_before,
+    "reads a view of a tensor that was written": written_through_detach,
+    "draws at random": lambda h: functional.rrelu(h, training=True),
+    "does not return what it returned": lambda h: h * torch.rand(4, dtype=h.dtype),
+    "part without entries": lambda h: torch.cat([h[:, :0], h], dim=1),
+    "torch.roll on the flattened state": lambda h: torch.roll(h, 1, ()),
+    "recording it failed": lambda h: h.unsqueeze_(1).transpose_(1, 2),
     "torch.cumsum, which has no linear rule": lambda h: h.cumsum(-1),
     "torch.mean works across its samples": lambda h: h - h.mean(0, keepdim=True),
     "torch.sum works across its samples": lambda h: h * h.sum(),

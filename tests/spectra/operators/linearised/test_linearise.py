@@ -9,7 +9,21 @@ from torch.nn import functional
 
 from ramodel.spectra.operators.linearised import linearise
 from tests.spectra.operators.blocks import BLOCKS, Residual, Scaled, built, called, normal
-from tests.spectra.operators.linearised.steps import IMAGE, REFUSED, SEQUENCE, VECTOR, Step, jacobians
+from tests.spectra.operators.linearised.steps import (
+    IMAGE,
+    REFUSED,
+    SEQUENCE,
+    VECTOR,
+    WRITTEN,
+    Sine,
+    Step,
+    StraightThrough,
+    attention,
+    jacobians,
+    prefixed,
+    weight,
+    without_gradient,
+)
 from tests.strategies import seeds
 from tests.tolerances import PRODUCTS
 
@@ -22,7 +36,9 @@ WITHOUT_RULE = {"same", "down and up", "pooled", "dynamic"}
 
 
 def close(measured, expected):
-    return torch.allclose(measured, expected, rtol=0.0, atol=PRODUCTS * max(1.0, float(expected.abs().max())))
+    return measured.shape == expected.shape and torch.allclose(
+        measured, expected, rtol=0.0, atol=PRODUCTS * max(1.0, float(expected.abs().max()))
+    )
 
 
 def shown(operator):
@@ -76,6 +92,99 @@ def test_what_is_not_recognised_says_why(reason):
     call = called(nn.Identity(), normal(3, 4))
     object.__setattr__(call, "module", Step(REFUSED[reason]))
     assert reason in linearise(call)
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_what_is_written_to_after_use(name):
+    def written(hidden):
+        used, write, target = WRITTEN[name](hidden * 2.0)
+        write(target)
+        return torch.cat([used.flatten(1), target.flatten(1)], dim=1)
+
+    def anew(hidden):
+        used, write, target = WRITTEN[name](hidden * 2.0)
+        return torch.cat([used.flatten(1), write(target.clone()).flatten(1)], dim=1)
+
+    state = normal(3, 4)
+    operator = linearise(called(Step(written), state))
+    for measured in shown(operator):
+        assert close(measured, jacobians(Step(anew), state))
+
+
+class Recurrent(nn.Module):
+    def __init__(self, kind, **options):
+        super().__init__()
+        self.branch = kind(4, 2, bidirectional=True, **options)
+
+    def forward(self, hidden):
+        return hidden + self.branch(hidden)[0]
+
+
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, nn.RNN])
+@pytest.mark.parametrize("samples", [1, 2])
+def test_recurrent_networks(kind, samples):
+    torch.manual_seed(0)
+    module, state = Recurrent(kind, batch_first=True).double().eval(), normal(samples, 3, 4)
+    operator = linearise(called(module, state))
+    expected = jacobians(module, state)
+    for measured in shown(operator):
+        assert close(measured, expected)
+    assert close(operator.select(torch.tensor([samples - 1])).dense(), expected[-1:])
+    assert isinstance(linearise(called(module, state), "diagonal"), str)
+
+
+def hops(hidden):
+    weights = torch.softmax(hidden @ hidden.mT, dim=-1)
+    return weights @ (weights @ hidden)
+
+
+@pytest.mark.parametrize(
+    ("step", "reason"),
+    [
+        (lambda h: attention(attention(h)), "attended to each other"),
+        (prefixed, "torch.cat works across its samples or tokens"),
+        (hops, "attended to each other"),
+        (lambda h: (h @ h.mT) @ (h @ h.mT) @ h, "attended to each other"),
+        (lambda h: torch.softmax(h @ h.mT, dim=-2) @ h, "softmax over its samples or tokens"),
+        (lambda h: torch.einsum("ntd,tde->nte", h, weight(3, 4, 4)), "for each token apart from its samples"),
+    ],
+)
+def test_same_token_jacobians_that_need_other_tokens(step, reason):
+    state = normal(2, 3, 4)
+    assert reason in linearise(called(Step(step), state), "diagonal")
+    assert close(linearise(called(Step(step), state)).dense(), jacobians(Step(step), state))
+
+
+@pytest.mark.parametrize("samples", [1, 3])
+@pytest.mark.parametrize("shape", [(), (2, 2), (1, 2, 2)])
+def test_same_token_jacobians_of_any_output(samples, shape):
+    state = normal(samples, 3, 4)
+    module = Step(lambda h: h.square().sum(-1) if not shape else h.square().unflatten(-1, shape))
+    operator = linearise(called(module, state), "diagonal")
+    for measured in shown(operator):
+        assert close(measured, same_token(jacobians(module, state), 3))
+
+
+@pytest.mark.parametrize("function", [lambda h: h / len(h), lambda h: h * (h > 0).sum()])
+def test_one_sample_is_recorded_twice_which_must_not_matter(function):
+    assert "does not return what it returned" in linearise(called(Step(function), normal(1, 4)))
+
+
+@pytest.mark.parametrize("step", [StraightThrough.apply, without_gradient])
+@pytest.mark.parametrize("skip", ["inside", "branch"])
+def test_where_numbers_and_autograd_part_it_is_refused(step, skip):
+    call = called(Step(lambda h: h * step(h)), normal(3, 4), skip)
+    assert "another way than automatic differentiation" in linearise(call)
+
+
+@pytest.mark.parametrize("skip", ["inside", "branch", "masked"])
+@pytest.mark.parametrize("shape", [(4,), (2, 2, 3)])
+def test_a_backward_pass_of_its_own_that_is_right_is_taken(skip, shape):
+    state = normal(3, *shape)
+    call = called(Step(lambda h: (h + Sine.apply(h)).relu()), state, skip)
+    expected = jacobians(call.module, state) - torch.diag_embed((call.identity * torch.ones_like(state)).flatten(1))
+    for measured in shown(linearise(call)):
+        assert close(measured, expected)
 
 
 def test_tokens_need_a_sequence_and_steps_of_their_own():

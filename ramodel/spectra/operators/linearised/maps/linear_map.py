@@ -14,7 +14,8 @@ __all__ = ["Identity", "LinearMap", "composed"]
 class LinearMap(ABC):
     """A linear map of tangents [p, *shape]: the shape of the value behind an axis of probes.
 
-    Constants are stored in the shape of the value and broadcast over the probes.
+    Constants are stored in the shape of the value and broadcast over the probes. They are detached: the block may go on
+    to write to the tensor that was handed over, which then gets new memory.
     """
 
     owns_result: ClassVar[bool] = True

@@ -17,7 +17,7 @@ class Softmax(LinearMap):
     """The derivative ``diag(p) - p p^T`` of a softmax along one axis, counted from the last."""
 
     def __init__(self, probabilities: Tensor, layout: Layout, axis: int) -> None:
-        self.probabilities = probabilities
+        self.probabilities = probabilities.detach()
         self.layout = layout
         self.axis = axis
 
@@ -52,7 +52,7 @@ class Standardise(LinearMap):
     """
 
     def __init__(self, value: Tensor, mean: Tensor, reciprocal: Tensor, layout: Layout, axes: int) -> None:
-        self.value = value.contiguous()
+        self.value = value.detach().contiguous()
         self.mean = mean.contiguous()
         self.reciprocal = reciprocal.contiguous()
         self.layout = layout

@@ -62,7 +62,7 @@ class RightProduct(LinearMap):
     """``x B`` over the last two axes, B its own for every problem."""
 
     def __init__(self, factor: Tensor, layout: Layout, flops: float) -> None:
-        self.factor = factor
+        self.factor = factor.detach()
         self.layout = layout
         self._flops = flops
 
@@ -88,7 +88,7 @@ class LeftProduct(LinearMap):
     """``A x`` over the last two axes, A its own for every problem."""
 
     def __init__(self, factor: Tensor, layout: Layout, flops: float) -> None:
-        self.factor = factor
+        self.factor = factor.detach()
         self.layout = layout
         self._flops = flops
 
@@ -117,7 +117,7 @@ class OwnColumn(LinearMap):
     """
 
     def __init__(self, queries: Tensor, own: Tensor, layout: Layout, tokens: int) -> None:
-        self.queries = queries
+        self.queries = queries.detach()
         """[..., R, k]."""
         self.own = own
         """Which of all tokens each row is, [..., R, 1]."""

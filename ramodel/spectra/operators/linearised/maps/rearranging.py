@@ -8,7 +8,7 @@ from torch import Tensor
 from ramodel.spectra.operators.linearised.layout import Layout, Rows, resize, shape_of
 from ramodel.spectra.operators.linearised.maps.linear_map import Identity, LinearMap
 
-__all__ = ["Embed", "Expand", "Flip", "Permute", "Roll", "Slice", "Total", "View"]
+__all__ = ["Embed", "Expand", "Flip", "Permute", "Roll", "Slice", "Total", "View", "total"]
 
 
 class View(LinearMap):
@@ -135,7 +135,7 @@ class Expand(LinearMap):
 
     def transpose(self) -> LinearMap:
         """Return the transposed map."""
-        return Total(self.target, self.source)
+        return total(self.target, self.source)
 
     def take(self, rows: Rows) -> LinearMap:
         """Return the map of the kept rows."""
@@ -143,20 +143,23 @@ class Expand(LinearMap):
 
 
 class Total(LinearMap):
-    """Sums over axes, which the image keeps with size one or, leading ones, loses: the transpose of `Expand`."""
+    """Sums over axes, which the image keeps with size one or, leading ones, loses: the transpose of `Expand`.
+
+    Of at least one axis (`torch.sum` takes none for all): `total` sees to that.
+    """
 
     def __init__(self, source: Layout, target: Layout) -> None:
         self.source = source
         self.target = target
         padded = (*((),) * (len(source) - len(target)), *target)
-        self._axes = [
+        self.axes = [
             place for place, (long, short) in enumerate(zip(source, padded, strict=True), 1) if long and not short
         ]
         self._shape = shape_of(target)
 
     def apply(self, tangent: Tensor) -> Tensor:
         """Return the image of a tangent [p, *shape]."""
-        return torch.sum(tangent, self._axes, keepdim=True).reshape(tangent.shape[0], *self._shape)
+        return torch.sum(tangent, self.axes, keepdim=True).reshape(tangent.shape[0], *self._shape)
 
     def transpose(self) -> LinearMap:
         """Return the transposed map."""
@@ -165,6 +168,12 @@ class Total(LinearMap):
     def take(self, rows: Rows) -> LinearMap:
         """Return the map of the kept rows."""
         return Total(resize(self.source, rows), resize(self.target, rows))
+
+
+def total(source: Layout, target: Layout) -> LinearMap:
+    """Return the sums that lead from `source` to `target`: a reshape where the axes that go have one entry."""
+    sums = Total(source, target)
+    return sums if sums.axes else View(source, target)
 
 
 class Roll(LinearMap):

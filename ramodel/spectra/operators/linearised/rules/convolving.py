@@ -32,6 +32,7 @@ def _convolution(
     if recorder.value(weight) is not None or image.ndim != weight.ndim:
         raise UnrecognisedError("it convolves with the state as weight, or one image without a batch")
     value = recorder.dependent(image)
+    recorder.refuse_dependent(bias)
     spatial = weight.ndim - 2
     spread = _each(dilation, spatial)
     if isinstance(padding, str):

@@ -51,6 +51,9 @@ def _matmul(recorder: Recorder, func: Any, left: Tensor, right: Tensor) -> Tenso
     left, first_layout = _factor(first, left, second, result)
     right, second_layout = _factor(second, right, first, result)
     rows, contracted, columns = _matrix_axes(func, first_layout, second_layout)
+    mixes = second is not None and (_is(contracted, "context") or _is(columns, "context"))
+    if mixes and second is not None and second.mixed:
+        raise UnrecognisedError("it attends to tokens that have attended to each other")
     batch = _batch_axes(first, second, result)
     layout = (*batch, rows, columns)
     flops = 2.0 * result.numel() * left.shape[-1] / recorder.problems
@@ -63,7 +66,7 @@ def _matmul(recorder: Recorder, func: Any, left: Tensor, right: Tensor) -> Tenso
     if second is not None:
         enlarged = expansion(second.layout, (*batch, *second.layout[-2:]))
         summands.append((second, [*enlarged, _by_left(recorder, left, first_layout, columns, contracted, flops)]))
-    return recorder.record(result, layout, summands)
+    return recorder.record(result, layout, summands, mixed=mixes)
 
 
 def _matrix_axes(func: Any, left: Layout, right: Layout) -> tuple[Axis, Axis, Axis]:

@@ -31,6 +31,7 @@ def _batch_norm(
     *backend: bool,
 ) -> Tensor:
     value = recorder.dependent(tensor)
+    recorder.refuse_dependent(weight, bias, mean, variance)
     if training or variance is None:
         raise UnrecognisedError("it normalises over the batch")
     result = func(tensor, weight, bias, mean, variance, training, momentum, eps, *backend)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
-from ramodel.spectra.operators.linearised.layout import Layout, broadcast, constant_of, shape_of
+from ramodel.spectra.operators.linearised.layout import Layout, UnrecognisedError, broadcast, constant_of, shape_of
 from ramodel.spectra.operators.linearised.maps.linear_map import LinearMap
 from ramodel.spectra.operators.linearised.maps.rearranging import Expand
 from ramodel.spectra.operators.linearised.maps.scale import Scale
@@ -23,6 +23,8 @@ def pointwise(recorder: Recorder, func: Any, *args: Any, **keywords: Any) -> Any
 
     The derivatives are autograd's, so that they are its one at kinks: ReLU'(0) = 0.
     """
+    if torch.Tag.nondeterministic_seeded in func.tags:
+        raise UnrecognisedError(f"torch.{func.overloadpacket.__name__} draws at random")
     result = func(*args, **keywords)
     if not result.is_floating_point():
         return result
@@ -71,7 +73,7 @@ def _difference(recorder: Recorder, func: Any, first: Any, second: Any, *, alpha
 
 
 def _reversed_difference(recorder: Recorder, func: Any, first: Any, second: Any, alpha: float = 1) -> Tensor:
-    return _combined(recorder, func(first, second, alpha), (first, -float(alpha)), (second, 1.0))
+    return _combined(recorder, second - alpha * first, (first, -float(alpha)), (second, 1.0))
 
 
 def _negation(recorder: Recorder, func: Any, operand: Tensor) -> Tensor:

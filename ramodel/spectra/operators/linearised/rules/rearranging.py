@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ramodel.spectra.operators.linearised.layout import Axis, Layout, UnrecognisedError, axis_of, is_plain, regroup
 from ramodel.spectra.operators.linearised.maps.linear_map import LinearMap
-from ramodel.spectra.operators.linearised.maps.rearranging import Embed, Expand, Flip, Permute, Roll, Slice, Total, View
+from ramodel.spectra.operators.linearised.maps.rearranging import Embed, Expand, Flip, Permute, Roll, Slice, View, total
 from ramodel.spectra.operators.linearised.recorder import Recorder, Rule, Value
 from ramodel.spectra.operators.linearised.rules.pointwise import scale_by
 
@@ -37,11 +37,14 @@ def _constant(recorder: Recorder, func: Any, *args: Any, **keywords: Any) -> Ten
 def _inactive_dropout(recorder: Recorder, func: Any, tensor: Tensor, probability: float, train: bool) -> Tensor:
     if train and probability > 0.0:
         raise UnrecognisedError("it drops entries at random")
-    return recorder.alias(tensor.clone(), recorder.dependent(tensor))
+    # The tensor itself, as torch returns it: what writes to one writes to the other.
+    return tensor
 
 
 def _view(recorder: Recorder, func: Any, tensor: Tensor, *args: Any) -> Tensor:
     """Record whatever keeps the row-major order of the entries."""
+    if args and isinstance(args[0], torch.dtype):
+        raise UnrecognisedError("it reads the memory of its state as numbers of another kind")
     result = func(tensor, *args)
     value = recorder.dependent(tensor)
     return _viewed(recorder, result, value, regroup(value.layout, result.shape))
@@ -146,11 +149,15 @@ def _unbind(recorder: Recorder, func: Any, tensor: Tensor, dim: int = 0) -> list
 
 
 def _join(recorder: Recorder, func: Any, tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    # Torch leaves out vectors without entries, whatever the shape of the others.
+    tensors = [tensor for tensor in tensors if tensor.shape != (0,)]
     result = func(tensors, dim)
     values = [recorder.value(tensor) for tensor in tensors]
     place = dim % result.ndim
     layouts = [_with_axis(value.layout, place, axis_of(result.shape[place])) for value in values if value is not None]
-    refuse_labels(next(value for value in values if value is not None).layout, [place], func)
+    for value in values:
+        if value is not None:
+            refuse_labels(value.layout, [place], func)
     if len(set(layouts)) > 1:
         raise UnrecognisedError("it joins values whose samples or tokens lie on different axes")
     summands, start = [], 0
@@ -199,7 +206,7 @@ def _roll(
     recorder: Recorder, func: Any, tensor: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] = ()
 ) -> Tensor:
     value = recorder.dependent(tensor)
-    if dims == ():
+    if not _several(dims):
         raise UnrecognisedError("it calls torch.roll on the flattened state, which has no linear rule here")
     places = [dim % tensor.ndim - tensor.ndim for dim in _several(dims)]
     refuse_labels(value.layout, places, func)
@@ -222,7 +229,7 @@ def _total(
     refuse_labels(value.layout, places, func)
     result = func(tensor, dims, keepdim, **keywords)
     kept = tuple(() if place in places else axis for place, axis in enumerate(value.layout))
-    maps: list[LinearMap] = [Total(value.layout, kept)]
+    maps: list[LinearMap] = [total(value.layout, kept)]
     if func.overloadpacket is _aten.mean:
         maps.append(scale_by(result.numel() / tensor.numel(), value, kept))
     if keepdim:
