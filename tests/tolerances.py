@@ -110,3 +110,13 @@ BASIS_FLOAT64 = 1e-12
 
 BASIS_FLOAT32 = 2e-6
 """The same in float32: some tens of its rounding errors."""
+
+MEASURED = 1e-8
+"""Relative to s_1: values measured at tolerances of 1e-5 and below, and what follows from them: the square of that over
+gaps of a hundredth."""
+
+MEASURED_VECTORS = 1e-6
+"""Entries of vectors measured at tolerance 1e-6, and angles between the subspaces that they span."""
+
+MEASURED_FLOAT32 = 2e-5
+"""Relative: values of networks whose states and products are computed in float32."""

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from ramodel import measure
+from tests.tolerances import DENSE_FLOAT64, MEASURED
 
 
 class AddsTo(nn.Module):
@@ -69,7 +70,7 @@ def explicit_jacobian(model, inputs, name, skip):
     return jacobian.detach().numpy()
 
 
-def assert_measured_right(model, inputs, *, convention="inside", rank=4, rtol=1e-8, tolerance=1e-5, **options):
+def assert_measured_right(model, inputs, *, convention="inside", rank=4, rtol=MEASURED, tolerance=1e-5, **options):
     """Assert the convention, and values and subspaces of explicit Jacobians, at every block; return the spectra.
 
     `rtol` is relative to s_1.
@@ -105,7 +106,7 @@ def assert_triplets(jacobians, values, left, right, *, rtol, tolerance, what="")
     np.testing.assert_allclose(values, expected[:, :rank], rtol=0.0, atol=rtol * largest.max(), err_msg=what)
     for mine, theirs in ((left, np.swapaxes(columns, 1, 2)), (right, rows)):
         gram = mine @ np.swapaxes(mine, 1, 2)
-        np.testing.assert_allclose(gram, np.broadcast_to(np.eye(rank), gram.shape), atol=1e-9, err_msg=what)
+        np.testing.assert_allclose(gram, np.broadcast_to(np.eye(rank), gram.shape), atol=DENSE_FLOAT64, err_msg=what)
         for item in range(len(expected)):
             for stop in range(1, min(rank, expected.shape[1] - 1) + 1):
                 gap = expected[item, stop - 1] - expected[item, stop]

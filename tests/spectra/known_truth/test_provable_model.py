@@ -9,6 +9,7 @@ import torch
 from ramodel import FrobeniusModel, KineticModel, NuclearModel, measure, residual_alignment
 from ramodel.nets import NetworkConfig, ResidualNetwork
 from tests.spectra.known_truth.explicit import linear_blocks, orthogonal
+from tests.tolerances import DENSE_FLOAT64, MEASURED, MEASURED_VECTORS
 
 DEPTH, DIRECTIONS = 6, 3
 WIDTHS = [8, 120]
@@ -60,11 +61,11 @@ def test_every_property_of_an_optimum(kind, width):
         progress=False,
     )
     values = np.pad(profile, ((0, 0), (0, 2)))[:, None].repeat(len(points), axis=1)
-    np.testing.assert_allclose(spectra.singular_values, values, atol=1e-12)
+    np.testing.assert_allclose(spectra.singular_values, values, atol=DENSE_FLOAT64)
     cosines = np.abs(spectra.right.values[..., :DIRECTIONS, :] @ frame)
-    np.testing.assert_allclose(cosines, np.broadcast_to(np.eye(DIRECTIONS), cosines.shape), atol=1e-7)
+    np.testing.assert_allclose(cosines, np.broadcast_to(np.eye(DIRECTIONS), cosines.shape), atol=MEASURED_VECTORS)
     first = model.jacobian_singular_value(GAINS)
-    np.testing.assert_allclose(spectra.states, model.trajectory(points, frame, first), atol=1e-10)
+    np.testing.assert_allclose(spectra.states, model.trajectory(points, frame, first), atol=DENSE_FLOAT64)
 
     found = residual_alignment(spectra, head=network.head.weight.detach()).dataset
     # RA2: one frame for left and right, in every block.
@@ -75,26 +76,26 @@ def test_every_property_of_an_optimum(kind, width):
         "coupling_error",
         "exchanged_coupling_error",
     ):
-        np.testing.assert_allclose(found[name], 0.0, atol=1e-6, err_msg=name)
+        np.testing.assert_allclose(found[name], 0.0, atol=MEASURED_VECTORS, err_msg=name)
     for name in ("symmetry_cosine", "left_right_affinity_score", "diagonal_energy_score", "sign_consistency_score"):
-        np.testing.assert_allclose(found[name], 1.0, atol=1e-9, err_msg=name)
+        np.testing.assert_allclose(found[name], 1.0, atol=MEASURED, err_msg=name)
     # RA3.
-    np.testing.assert_allclose(found["energy_outside_error"], 0.0, atol=1e-12)
+    np.testing.assert_allclose(found["energy_outside_error"], 0.0, atol=DENSE_FLOAT64)
     np.testing.assert_allclose(found["stable_rank"], ((profile / profile[:, :1]) ** 2).sum(1)[:, None].repeat(6, 1))
     np.testing.assert_array_equal(found["numerical_rank"], DIRECTIONS)
     # RA1: every input moves along one direction only, so on a line; in equal steps in the kinetic model (S5, S7).
-    np.testing.assert_allclose(found["line_deviation_error"], 0.0, atol=1e-7)
-    np.testing.assert_allclose(found["step_cv"], model.step_cv(first)[LABELS], atol=1e-9)
+    np.testing.assert_allclose(found["line_deviation_error"], 0.0, atol=MEASURED_VECTORS)
+    np.testing.assert_allclose(found["step_cv"], model.step_cv(first)[LABELS], atol=MEASURED)
     # RA4 within a network: s_1 constant, or 1/s_1 a line of slope 1 (S7).
     slope = 1.0 if kind is KineticModel else 0.0
     for name in ("inverse_slope", "inverse_slope_least_squares", "inverse_slope_theil_sen"):
-        np.testing.assert_allclose(found[name], slope, atol=1e-9, err_msg=name)
+        np.testing.assert_allclose(found[name], slope, atol=MEASURED, err_msg=name)
     if kind is FrobeniusModel:  # S16 and S9
-        np.testing.assert_allclose(found["energy_identity_error"], 0.0, atol=1e-10)
+        np.testing.assert_allclose(found["energy_identity_error"], 0.0, atol=DENSE_FLOAT64)
         growth = found["state_norm_ratio"].values
         assert (growth >= 1.0).all()
         assert (growth <= 1.0 + profile[0, 0]).all()
-    assert model.balance_error(*kept_matrices(spectra, network)) < 1e-10
+    assert model.balance_error(*kept_matrices(spectra, network)) < DENSE_FLOAT64
 
 
 def kept_matrices(spectra, network):
@@ -109,10 +110,10 @@ def test_a_mixture_of_directions_leaves_the_line():
     network, profile, frame = solution(model, 8)
     points = inputs(frame, on_a_line=False)
     spectra = measure(network, points, rank=5, progress=False)
-    np.testing.assert_allclose(spectra.states, model.trajectory(points, frame, profile[0]), atol=1e-10)
+    np.testing.assert_allclose(spectra.states, model.trajectory(points, frame, profile[0]), atol=DENSE_FLOAT64)
     found = residual_alignment(spectra, classes=DIRECTIONS).dataset
     assert float(found["line_deviation_error"].min()) > 1e-3
-    np.testing.assert_allclose(found["coupling_error"], 0.0, atol=1e-9)
+    np.testing.assert_allclose(found["coupling_error"], 0.0, atol=MEASURED)
 
 
 def test_below_the_threshold_of_the_nuclear_model_nothing_is_left():
@@ -121,7 +122,7 @@ def test_below_the_threshold_of_the_nuclear_model_nothing_is_left():
     values = model.jacobian_singular_value(gains)
     frame = orthogonal(120, seed=0)[:, :3]
     spectra = measure(linear_blocks([(frame * values) @ frame.T] * 3), np.ones((1, 120)), rank=3, progress=False)
-    np.testing.assert_allclose(spectra.singular_values.values[:, 0], [values] * 3, atol=1e-13)
+    np.testing.assert_allclose(spectra.singular_values.values[:, 0], [values] * 3, atol=DENSE_FLOAT64)
     assert values[2] == 0.0 < values[1]
 
 
@@ -138,11 +139,11 @@ def test_without_skips_only_neighbours_align():
     found = residual_alignment(spectra).dataset
     affinity = found["left_right_affinity_score"].values[..., 0]
     neighbours = np.eye(4, k=1, dtype=bool)
-    np.testing.assert_allclose(affinity[neighbours], 1.0, atol=1e-9)
+    np.testing.assert_allclose(affinity[neighbours], 1.0, atol=MEASURED)
     assert (affinity[~neighbours] < 0.1).all()
     assert (found["coupling_error"].values[..., 0][~np.eye(4, dtype=bool)] > 0.9).all()
     # A block that stands for itself is always coupled to itself.
-    np.testing.assert_allclose(found["coupling_error"].values[..., 0].diagonal(), 0.0, atol=1e-9)
+    np.testing.assert_allclose(found["coupling_error"].values[..., 0].diagonal(), 0.0, atol=MEASURED)
 
 
 def test_signs_of_the_blocks_are_seen():
@@ -154,10 +155,12 @@ def test_signs_of_the_blocks_are_seen():
     )
     found = residual_alignment(spectra).dataset
     signs = np.array([1.0, -1.0, 1.0])
-    np.testing.assert_allclose(found["symmetry_cosine"], np.broadcast_to(signs[:, None, None], (3, 2, 3)), atol=1e-9)
+    np.testing.assert_allclose(
+        found["symmetry_cosine"], np.broadcast_to(signs[:, None, None], (3, 2, 3)), atol=MEASURED
+    )
     np.testing.assert_allclose(found["jacobian_cosine"], np.broadcast_to(np.outer(signs, signs)[..., None], (3, 3, 2)))
     # U_i^T J_j V_i = diag(s) where i and j have one sign, -diag(s) where they have not.
     coupling = np.where(np.outer(signs, signs) > 0, 0.0, 2.0)[..., None].repeat(2, -1)
-    np.testing.assert_allclose(found["coupling_error"], coupling, atol=1e-9)
-    np.testing.assert_allclose(found["sign_consistency_score"], 1.0 - coupling / 2.0, atol=1e-9)
+    np.testing.assert_allclose(found["coupling_error"], coupling, atol=MEASURED)
+    np.testing.assert_allclose(found["sign_consistency_score"], 1.0 - coupling / 2.0, atol=MEASURED)
     np.testing.assert_allclose(found["diagonal_energy_score"], 1.0)

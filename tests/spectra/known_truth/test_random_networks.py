@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from ramodel import measure
 from tests.spectra.known_truth.explicit import AddsTo, assert_measured_right
+from tests.tolerances import SOLVED_FLOAT64
 
 CHANNELS, WIDTH, TOKENS = 3, 100, 6
 """Images [3, 6, 6], vectors [100], sequences [6, 18]: above the size up to which Jacobians are decomposed whole."""
@@ -202,7 +203,7 @@ def test_both_methods_agree_with_explicit_jacobians(kind, seed):
     network = randomised(build(), seed)
     products = assert_measured_right(network, inputs(seed), convention=convention, method="lanczos")
     whole = measure(network, inputs(seed), rank=4, method="dense", progress=False)
-    np.testing.assert_allclose(whole.singular_values, products.singular_values, rtol=1e-7)
+    np.testing.assert_allclose(whole.singular_values, products.singular_values, rtol=SOLVED_FLOAT64)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])

@@ -6,6 +6,7 @@ import torch
 
 from ramodel import measure
 from tests.spectra.known_truth.explicit import linear_blocks, orthogonal
+from tests.tolerances import DENSE_FLOAT64, MEASURED, MEASURED_FLOAT32, SOLVED_FLOAT64
 
 WIDTH = 120
 """Above the size up to which Jacobians are decomposed whole."""
@@ -64,15 +65,15 @@ def test_values_and_vectors_of_every_kind_of_spectrum(method, frames):
     for row, (name, values) in enumerate(SPECTRA.items()):
         expected = np.sort(values)[::-1]
         here, scale = found.singular_values.values[row, 0], expected[0] or 1.0
-        np.testing.assert_allclose(here, expected[:6], rtol=0.0, atol=1e-9 * scale, err_msg=name)
+        np.testing.assert_allclose(here, expected[:6], rtol=0.0, atol=MEASURED * scale, err_msg=name)
         for vectors in (left[row], right[row]):
-            np.testing.assert_allclose(vectors @ vectors.T, np.eye(6), atol=1e-9, err_msg=name)
+            np.testing.assert_allclose(vectors @ vectors.T, np.eye(6), atol=DENSE_FLOAT64, err_msg=name)
         # They are triplets, and the certificate is the truth about them.
         forward = np.linalg.norm(jacobians[row] @ right[row].T - left[row].T * here, axis=0)
         adjoint = np.linalg.norm(jacobians[row].T @ left[row].T - right[row].T * here, axis=0)
         relative = np.maximum(forward, adjoint) / np.maximum(np.maximum(here, 1e-3 * here[0]), 1e-300)
         assert (relative <= 2e-5).all(), (name, relative)
-        np.testing.assert_allclose(found.residual.values[row, 0], relative, rtol=1e-2, atol=1e-12, err_msg=name)
+        np.testing.assert_allclose(found.residual.values[row, 0], relative, rtol=1e-2, atol=DENSE_FLOAT64, err_msg=name)
 
 
 @pytest.mark.parametrize("block_size", [1, 2])
@@ -85,7 +86,9 @@ def test_in_single_precision(frames, block_size):
     for row, name in enumerate(names):
         expected = np.sort(SPECTRA[name])[::-1]
         here = found.singular_values.values[row, 0]
-        np.testing.assert_allclose(here, expected[:6], rtol=0.0, atol=2e-6 * (expected[0] or 1.0), err_msg=name)
+        np.testing.assert_allclose(
+            here, expected[:6], rtol=0.0, atol=MEASURED_FLOAT32 * (expected[0] or 1.0), err_msg=name
+        )
 
 
 @pytest.mark.parametrize("block_size", [2, 3])
@@ -95,7 +98,7 @@ def test_steps_of_several_vectors_find_the_same(name, block_size):
     found = measured(designed(SPECTRA[name], "two frames")[None], method="lanczos", block_size=block_size)
     expected = np.sort(SPECTRA[name])[::-1]
     assert bool(found.converged.all())
-    atol = 1e-7 * (expected[0] or 1.0)
+    atol = SOLVED_FLOAT64 * (expected[0] or 1.0)
     np.testing.assert_allclose(found.singular_values.values[0, 0], expected[:6], rtol=0.0, atol=atol)
 
 
@@ -117,34 +120,34 @@ def test_products_alone_on_small_states(width, block_size):
         )
         expected = np.linalg.svd(jacobian[0], compute_uv=False)[:rank]
         assert bool(found.converged.all())
-        np.testing.assert_allclose(found.singular_values.values[0, 0], expected, rtol=1e-9)
+        np.testing.assert_allclose(found.singular_values.values[0, 0], expected, rtol=MEASURED)
 
 
 def test_left_vectors_carry_the_sign():
     jacobians = np.stack([designed(SPECTRA["simple"], frames) for frames in ("symmetric", "negative")])
     found = measured(jacobians, tolerance=1e-6)
     cosines = (found.left.values * found.right.values).sum(-1)
-    np.testing.assert_allclose(cosines[0], 1.0, atol=1e-10)
-    np.testing.assert_allclose(cosines[1], -1.0, atol=1e-10)
+    np.testing.assert_allclose(cosines[0], 1.0, atol=DENSE_FLOAT64)
+    np.testing.assert_allclose(cosines[1], -1.0, atol=DENSE_FLOAT64)
 
 
 @pytest.mark.parametrize("factor", [3.0, -1e-3])
 @pytest.mark.parametrize("method", ["lanczos", "dense"])
 def test_a_block_that_only_rescales(factor, method):
     found = measured(factor * np.eye(WIDTH)[None], method=method, statistics=["trace", "asymmetry", "normality"])
-    np.testing.assert_allclose(found.singular_values, abs(factor), rtol=1e-14)
-    np.testing.assert_allclose((found.left.values * found.right.values).sum(-1), np.sign(factor), rtol=1e-12)
+    np.testing.assert_allclose(found.singular_values, abs(factor), rtol=DENSE_FLOAT64)
+    np.testing.assert_allclose((found.left.values * found.right.values).sum(-1), np.sign(factor), rtol=DENSE_FLOAT64)
     np.testing.assert_allclose(found.dataset["trace"], factor * WIDTH)
-    assert float(found.dataset["asymmetry_error"].max()) < 1e-12
-    assert float(found.dataset["normality_error"].max()) < 1e-12
+    assert float(found.dataset["asymmetry_error"].max()) < DENSE_FLOAT64
+    assert float(found.dataset["normality_error"].max()) < DENSE_FLOAT64
 
 
 def test_rank_below_k_ends_in_zeros_and_an_infinite_gap():
     found = measured(designed(SPECTRA["rank three"], "two frames")[None], method="lanczos")
-    np.testing.assert_allclose(found.singular_values.values[0, 0], [3.0, 2.0, 1.0, 0.0, 0.0, 0.0], atol=1e-13)
+    np.testing.assert_allclose(found.singular_values.values[0, 0], [3.0, 2.0, 1.0, 0.0, 0.0, 0.0], atol=DENSE_FLOAT64)
     assert bool(found.converged.all())
     dense = measured(designed(SPECTRA["rank three"], "two frames")[None], method="dense")
-    np.testing.assert_allclose(dense.dataset["tail_energy"], 0.0, atol=1e-25)
+    np.testing.assert_allclose(dense.dataset["tail_energy"], 0.0, atol=DENSE_FLOAT64**2)
 
 
 def test_a_zero_block_among_others():
@@ -156,4 +159,4 @@ def test_a_zero_block_among_others():
     np.testing.assert_array_equal(found.alignment_left_right.values[:, 1], 0.0)  # U^T 0 V
     left, right = found.left.values[:, 0], found.right.values[:, 0]
     grid = np.einsum("ika,jab,imb->ijkm", left, jacobians, right)
-    np.testing.assert_allclose(found.alignment_left_right.values[:, :, 0], grid, atol=1e-12)
+    np.testing.assert_allclose(found.alignment_left_right.values[:, :, 0], grid, atol=DENSE_FLOAT64)
