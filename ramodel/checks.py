@@ -203,7 +203,7 @@ def fitting(name: str, shape: tuple[int, ...], other: str, other_shape: tuple[in
 
 def existing_file(name: str, value: str | os.PathLike[str], *, hint: str = "") -> Path:
     """Return `value` as the path of a file that exists; raise FileNotFoundError if there is none."""
-    path = Path(value).expanduser()
+    path = _path(name, value)
     if not path.is_file():
         raise FileNotFoundError(_message(name, str(path), "must be a file that exists", hint))
     return path
@@ -224,8 +224,8 @@ def replaceable_file(
     ------
     FileExistsError
         If a folder or a device has that name, or one of `reads` is that file.
-    ValueError
-        If it holds a null character.
+    TypeError, ValueError
+        If it is no path, or holds a null character.
 
     Examples
     --------
@@ -234,7 +234,7 @@ def replaceable_file(
     ...
     FileExistsError: out is 'w.pt'; that is the file of weights, which would be lost. Give another name.
     """
-    path = Path(value).expanduser()
+    path = _path(name, value)
     if "\0" in str(path):
         raise ValueError(_message(name, str(path), "must be a name without null characters", ""))
     if path.exists() and not path.is_file():
@@ -258,7 +258,7 @@ def writable_folder(name: str, value: str | os.PathLike[str], *, hint: str = "")
     PermissionError
         If it cannot be made or written to.
     """
-    path = Path(value).expanduser()
+    path = _path(name, value)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
@@ -269,6 +269,12 @@ def writable_folder(name: str, value: str | os.PathLike[str], *, hint: str = "")
     if not os.access(path, os.W_OK | os.X_OK):
         raise PermissionError(_message(name, str(path), "must be a folder you may write to", hint))
     return path
+
+
+def _path(name: str, value: Any) -> Path:
+    if not isinstance(value, (str, os.PathLike)):
+        raise TypeError(_message(name, value, "must be a path", ""))
+    return Path(value).expanduser()
 
 
 def _message(name: str, value: Any, rule: str, hint: str) -> str:

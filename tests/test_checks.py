@@ -120,6 +120,9 @@ def test_replaceable_file(tmp_path):
     assert checks.replaceable_file("out", path) == path
     with pytest.raises(FileExistsError, match=r"^out is .*; that is the file of weights, which would be lost"):
         checks.replaceable_file("out", path, reads={"weights": tmp_path / "other.pt"})
+    for check in (checks.replaceable_file, checks.existing_file, checks.writable_folder):
+        with pytest.raises(TypeError, match=r"^out is 3; it must be a path"):
+            check("out", 3)
     with pytest.raises(ValueError, match="without null characters"):
         checks.replaceable_file("out", "a\0b")
     with pytest.raises(FileExistsError, match="that is a device or a pipe"):

@@ -122,8 +122,8 @@ class SpectraLayout:
         return min(self.rank, self.vector_size(stage))
 
     def eigenvalues_of(self, stage: StageLayout) -> int:
-        """Return the length of the axis of eigenvalues in `stage`: those asked for or all there are, and one."""
-        return min(self.eigenvalues, self.vector_size(stage)) + 1
+        """Return the length of the axis of eigenvalues in `stage`: those asked for and one, or all there are."""
+        return min(self.eigenvalues + 1, self.vector_size(stage))
 
     def summary(self) -> xr.Dataset:
         """Return the numbers of all blocks as a dataset without memory: one value broadcast to every shape.

@@ -109,7 +109,7 @@ def measure(
     keep_jacobians
         Whether to keep the matrices, n^2 numbers each.
     block_size
-        Vectors added in one Lanczos step; 2 finds double singular values at once, for symmetric data.
+        Vectors added in one Lanczos step, 8 at most; 2 finds double singular values at once, for symmetric data.
 
     Returns
     -------

@@ -63,7 +63,7 @@ def jacobian_statistics(
         float64 [N] each: `trace` (tr J), `frobenius` (``|J|_F``), `asymmetry_error` (``|J - J^T|_F / |J|_F``),
         `normality_error` (``|J J^T - J^T J|_F / |J|_F^2``); beside them the standard errors `trace_error`,
         `frobenius_error`, `asymmetry_standard_error`, `normality_standard_error`, 0 where exact; `eigenvalues_real` and
-        `eigenvalues_imag` [N, eigenvalues + 1]. A zero Jacobian is symmetric and normal.
+        `eigenvalues_imag` [N, min(eigenvalues + 1, n)]. A zero Jacobian is symmetric and normal.
 
     Raises
     ------
@@ -120,29 +120,27 @@ def leading_eigenvalues(jacobians: Tensor, count: int) -> Tensor:
     Returns
     -------
     Tensor
-        complex128 [N, count + 1], by decreasing modulus, of a pair that with positive imaginary part first; NaN where
-        there is none.
+        complex128 [N, min(count + 1, n)], by decreasing modulus, of a pair that with positive imaginary part first; NaN
+        in the last place where no pair would be parted.
 
     Examples
     --------
     >>> rotation = torch.tensor([[[0.0, -2.0, 0.0], [2.0, 0.0, 0.0], [0.0, 0.0, 1.0]]])
     >>> leading_eigenvalues(rotation, 1).imag.round().tolist()
     [[2.0, -2.0]]
-    >>> leading_eigenvalues(rotation, 3)[0, 2:].tolist()
-    [(1+0j), (nan+nanj)]
+    >>> leading_eigenvalues(rotation, 2)[0, 2:].tolist()
+    [(nan+nanj)]
     """
-    problems, size, _ = jacobians.shape
+    size = jacobians.shape[-1]
     integer("count", count)
     values = torch.linalg.eigvals(jacobians.detach().cpu().to(torch.float64))
     # LAPACK puts the two of a pair side by side, exactly conjugate: a stable order leaves them there.
     order = values.abs().sort(dim=-1, descending=True, stable=True).indices
     values = values.gather(-1, order)
-    kept = torch.full((problems, count + 1), complex(math.nan, math.nan), dtype=torch.complex128)
-    taken = min(count, size)
-    kept[:, :taken] = values[:, :taken]
+    kept: Tensor = values[:, : count + 1].clone()
     if size > count:
         parted = (values[:, count - 1].imag > 0.0) & (values[:, count] == values[:, count - 1].conj())
-        kept[parted, count] = values[parted, count]
+        kept[:, count] = torch.where(parted, kept[:, count], math.nan * (1.0 + 1.0j))
     return kept
 
 

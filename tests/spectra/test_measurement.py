@@ -208,6 +208,7 @@ def test_a_layer_that_fails_leaves_network_and_file_as_they_were(tmp_path):
         ({"vectors": "some"}, r"^vectors is 'some'"),
         ({"statistics": ["norm"]}, r"^statistics is 'norm'"),
         ({"batch_size": 0}, r"^batch_size is 0"),
+        ({"block_size": 9}, r"^block_size is 9; it must be at most 8"),
         ({"skip": "outside"}, r"^skip is 'outside'"),
         ({"tokens": "diagonal"}, r"^tokens asks for Jacobians between tokens"),
         ({"blocks": ["blocks.7"]}, r"^blocks has 'blocks\.7'"),
@@ -218,9 +219,20 @@ def test_bad_arguments_are_refused(options, message):
         measure(Network(), inputs(), progress=False, **options)
 
 
-def test_statistics_must_be_a_list():
-    with pytest.raises(TypeError, match=r"^statistics is 'trace'; it must be a list of names"):
-        measure(Network(), inputs(), statistics="trace")
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"statistics": "trace"}, r"^statistics is 'trace'; it must be a list of names, such as \['trace'\]"),
+        ({"statistics": None}, r"^statistics is None; it must be a list of names"),
+        ({"tokens": 3}, r"^tokens is 3; it must be 'sequence', 'diagonal' or a list of pairs"),
+        ({"alignment": "yes"}, r"^alignment is 'yes'; it must be True or False"),
+        ({"keep_jacobians": 1}, r"^keep_jacobians is 1; it must be True or False"),
+        ({"output": 3}, r"^output is 3; it must be a path"),
+    ],
+)
+def test_arguments_of_another_type_are_refused(options, message):
+    with pytest.raises(TypeError, match=message):
+        measure(Network(), inputs(), progress=False, **options)
 
 
 def test_a_batch_is_no_larger_than_the_inputs():

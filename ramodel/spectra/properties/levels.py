@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from ramodel import metrics
 from ramodel.metrics import baselines
 from ramodel.spectra.properties.kept import kept, ordered, tail_energies
 from ramodel.spectra.spectra import Spectra
@@ -35,7 +36,9 @@ def _random_frames(stage: Spectra, width: int, top: int) -> dict[str, float]:
     if kept(stage, "jacobian") is not None or kept(stage, "alignment_left_right") is not None:
         beyond = beyond + (0.0 if tail is None else tail)  # grids of whole Jacobians, not of their rank-K parts
     coupling = float(np.median(baselines.coupling_error(values[..., :top], width, tail_energy=beyond)))
-    affinity, diagonal = baselines.subspace_affinity_score(top, width), baselines.diagonal_energy_score(top)
+    # Subspaces have as many dimensions as there are singular values that count.
+    dimension = max(1, int(np.median(metrics.numerical_rank(values[..., :top]))))
+    affinity, diagonal = baselines.subspace_affinity_score(dimension, width), baselines.diagonal_energy_score(top)
     spectrum = _spectrum_of_normality(stage, values, width)
     normality = {} if spectrum is None else {"normality_error": baselines.normality_error(spectrum, width)}
     return {name: float(np.median(levels)) for name, levels in normality.items()} | {

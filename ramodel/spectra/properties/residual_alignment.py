@@ -210,6 +210,8 @@ def _notes_of_stage(stage: Spectra) -> list[str]:
             "RA2 is that of the rank-K part of each Jacobian; alignment=True (between blocks) and "
             "statistics=['asymmetry', 'normality'] (within them) measure all of it."
         )
+    elif kept(stage, "jacobian") is None:
+        notes.append("The cosine between Jacobians is that of their rank-K parts.")
     if kept(stage, "states") is None:
         notes.append("Blocks do not follow one another: no RA1.")
     return notes

@@ -253,3 +253,21 @@ def test_bad_arguments_are_refused():
         residual_alignment(spectra, labels=[0, 1])
     with pytest.raises(ValueError, match=r"^head has shape \(3, 4\).*have 7 coordinates.*Leave it out"):
         residual_alignment(spectra, labels=LABELS, head=np.ones((3, 4)))
+
+
+def test_subspaces_of_low_rank_are_compared_with_random_ones_of_that_rank():
+    rng = np.random.default_rng(2)
+    jacobians = rng.normal(size=(4, 30, 20, 2)) @ rng.normal(size=(4, 30, 2, 20))
+    found = residual_alignment(spectra_of(jacobians, rank=8, keep=("vectors",)), classes=6)
+    for name in ("left_affinity_score", "right_affinity_score", "left_right_affinity_score"):
+        assert found.dataset[name].attrs["baseline"] == 2 / 20
+        pairs = found.dataset[name].transpose("block", "other_block", ...).values[~np.eye(4, dtype=bool)]
+        assert pairs.mean() == pytest.approx(2 / 20, rel=0.1)
+
+
+def test_labels_of_a_single_class_tell_no_number_of_classes():
+    jacobians, states = random_network()
+    found = residual_alignment(spectra_of(jacobians, states, rank=4, labels=np.zeros(6, int), keep=("vectors",)))
+    assert "energy_outside_error" not in found.dataset
+    assert "variability_error" not in found.dataset
+    assert sum("at least two" in note for note in found.notes) == 2
