@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from torch import nn
 
+from ramodel.spectra.network.explanations import without_state
 from ramodel.spectra.network.graph import Graph, continues, leads_to, same_tensor, seen_skip
-from ramodel.spectra.network.observation import NamedBlock, Visit, without_state
+from ramodel.spectra.network.observation import NamedBlock, Visit
 
 __all__ = ["Stage", "found_stages", "given_blocks", "given_stages", "scope"]
 

@@ -9,12 +9,13 @@ from torch import Tensor, nn
 __all__ = ["refuse_unmeasurable", "untouched"]
 
 _BATCH_NORMS = (nn.modules.batchnorm._BatchNorm,)
+_PLAIN = (bool, int, float, str, type(None))
 _DROPOUTS = (nn.modules.dropout._DropoutNd, nn.RReLU)
 
 
 @contextmanager
 def untouched(model: nn.Module) -> Iterator[None]:
-    """Leave `model` as it was: modes, gradient flags and gradients are put back, whatever happens in the body.
+    """Leave `model` as it was: modes, gradients and their flags, plain attributes are put back, whatever happens.
 
     Raises
     ------
@@ -24,15 +25,19 @@ def untouched(model: nn.Module) -> Iterator[None]:
         If `model` is no module.
     """
     _refuse_other_types(model)
-    training = [(module, module.training) for module in model.modules()]
+    # Modes, and what a forward notes down of the weights that it has now (rescaled already, length of a table).
+    attributes = [
+        (module, {name: value for name, value in vars(module).items() if isinstance(value, _PLAIN)})
+        for module in model.modules()
+    ]
     gradients = [(parameter, parameter.requires_grad, parameter.grad) for parameter in model.parameters()]
     tensors = [(name, tensor) for name, tensor in _weights(model) if _counts_writes(tensor)]
     versions = [tensor._version for _, tensor in tensors]
     try:
         yield
     finally:
-        for module, mode in training:
-            module.training = mode
+        for module, plain in attributes:
+            vars(module).update(plain)
         for parameter, flag, gradient in gradients:
             if parameter.requires_grad != flag:  # weights made in inference mode do not let it be set
                 parameter.requires_grad_(flag)

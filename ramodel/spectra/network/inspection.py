@@ -11,11 +11,12 @@ from ramodel.checks import one_of
 from ramodel.spectra.network.call import BlockCall, TakenSkip
 from ramodel.spectra.network.convention import Skip, taken_skips
 from ramodel.spectra.network.evaluation import CastWeights, exact_autograd
+from ramodel.spectra.network.explanations import called_twice, other_samples
 from ramodel.spectra.network.find import Stage, found_stages, given_blocks, given_stages, scope
 from ramodel.spectra.network.graph import Graph, settled
 from ramodel.spectra.network.guard import refuse_unmeasurable
 from ramodel.spectra.network.inputs import Batch, Inputs
-from ramodel.spectra.network.observation import NamedBlock, Observation, Visit, called_twice, observe, other_samples
+from ramodel.spectra.network.observation import NamedBlock, Observation, Visit, observe
 from ramodel.spectra.network.recording import checked_visits, recorded_calls
 
 __all__ = ["Inspection", "Skip", "inspect", "record"]

@@ -1,7 +1,6 @@
 """What went into the modules of a network and what came out, seen by hooks."""
 
 import inspect
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,22 +12,10 @@ from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from ramodel.spectra.network.call import first_tensor
 from ramodel.spectra.network.evaluation import CastWeights, evaluating, run
+from ramodel.spectra.network.explanations import explained, refuse_inference, refuse_written
 from ramodel.spectra.network.inputs import Batch
 
-__all__ = [
-    "Candidate",
-    "NamedBlock",
-    "Observation",
-    "Visit",
-    "called_twice",
-    "observe",
-    "other_samples",
-    "same_numbers",
-    "without_state",
-]
-
-_DTYPES_IN_ERRORS = re.compile(r"dtype|\bDouble\b|\bFloat(32)?\b|Complex(Float|Double)")
-"""In what torch says where numbers of two dtypes meet, or an operation is not there for one."""
+__all__ = ["Candidate", "NamedBlock", "Observation", "Visit", "observe", "same_numbers"]
 
 _SAME = {torch.float64: 1e-9, torch.float32: 1e-4}
 """Relative: two roads to one state."""
@@ -150,12 +137,9 @@ def observe(
     with _watching(watched, visits, places or {}), evaluating(weights.dtype):
         replaced = weights.of(model, differentiable=differentiable)
         versions = {name: tensor._version for name, tensor in replaced.items()}
-        try:
+        with explained(model, batch, weights.dtype):
             result = run(model, replaced, batch.arguments, keywords)
-        except (RuntimeError, IndexError) as error:
-            _explain(model, batch, weights.dtype, error)
-            raise
-        _refuse_written(model, replaced, versions)
+        refuse_written(model, replaced, versions)
         if needed and not any(visit.name in needed for visit in visits):
             visits.clear()
             result = _walk(model, batch, weights, result)
@@ -183,7 +167,7 @@ def _watching(watched: Sequence[NamedBlock], visits: list[Visit], known: Mapping
         def before(module: nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
             found = _floating(module, arguments, keywords, known.get(block.name))
             for places, tensor in found:
-                _refuse_inference(block.name, f"is called (argument {places[0]!r}) with", tensor)
+                refuse_inference(block.name, f"is called (argument {places[0]!r}) with", tensor)
             candidates = tuple(Candidate(places, copied(tensor), _edge(tensor)) for places, tensor in found)
             visit = Visit(block.name, module, arguments, keywords, candidates)
             visits.append(visit)
@@ -196,7 +180,7 @@ def _watching(watched: Sequence[NamedBlock], visits: list[Visit], known: Mapping
                 candidate.changed = tensor._version != version
             first = first_tensor(output)
             if first is not None and first.is_floating_point():
-                _refuse_inference(block.name, "returns", first)
+                refuse_inference(block.name, "returns", first)
                 visit.output = copied(first)
                 visit.exit = get_gradient_edge(first) if first.requires_grad else None
 
@@ -248,44 +232,12 @@ def _edge(tensor: Tensor) -> GradientEdge | None:
         return None
 
 
-def _refuse_inference(name: str, does: str, tensor: Tensor) -> None:
-    if tensor.is_inference():
-        raise ValueError(
-            f"{name!r} {does} a tensor made under torch.inference_mode, which has no derivative; take that off the "
-            "forward of the network."
-        )
-
-
 def same_numbers(first: Tensor, second: Tensor) -> bool:
     """Return whether two roads led to one state, up to rounding."""
     if first.shape != second.shape:
         return False
     scale = torch.maximum(first.abs().max(), second.abs().max())
     return bool((first - second).abs().max() <= _SAME[first.dtype] * scale)
-
-
-def called_twice(name: str) -> str:
-    """Return what is wrong with a block that is called more than once."""
-    return (
-        f"block {name!r} is called twice in one forward; layers that share it cannot be told apart. Give every layer a "
-        "module of its own (copy.deepcopy keeps the weights)."
-    )
-
-
-def other_samples(name: str, state: Tensor, samples: int) -> str:
-    """Return what is wrong with a block whose state does not have the samples on its first axis."""
-    return (
-        f"block {name!r} receives a state of shape {tuple(state.shape)} for {samples} samples; the first axis must run "
-        "over the samples (batch_first=True in torch's transformers)."
-    )
-
-
-def without_state(name: str) -> str:
-    """Return what is wrong with a block that is given no state."""
-    return (
-        f"block {name!r} is called without a floating tensor of its own, so that it has no state (one in a tuple or a "
-        "mapping does not count). Let the network hand it the state as an argument."
-    )
 
 
 def _walk(model: nn.Module, batch: Batch, weights: CastWeights, result: Any) -> Any:
@@ -307,34 +259,3 @@ def _walk(model: nn.Module, batch: Batch, weights: CastWeights, result: Any) -> 
             "another give another output; there are no states to measure."
         )
     return walked
-
-
-def _refuse_written(model: nn.Module, weights: Mapping[str, Tensor], versions: Mapping[str, int]) -> None:
-    """Raise ValueError where a forward wrote to one of the numbers that it is computed from."""
-    for name, tensor in weights.items():
-        if tensor._version != versions[name] and (tensor.is_floating_point() or tensor.is_complex()):
-            module = name.rpartition(".")[0]
-            way_out = "Call model.eval()" if model.get_submodule(module).training else "Switch that off"
-            raise ValueError(
-                f"the forward of {type(model).__name__} writes to its own {name!r} (running statistics, power "
-                f"iterations, a cache), so that every call is another function. {way_out} first."
-            )
-
-
-def _explain(model: nn.Module, batch: Batch, dtype: torch.dtype, error: Exception) -> None:
-    """Raise ValueError in the place of what torch says of inputs that do not fit, or of a dtype that does not."""
-    if _DTYPES_IN_ERRORS.search(str(error)):
-        kinds = (str(weight.dtype).removeprefix("torch.") for weight in model.parameters())
-        own = next((kind for kind in kinds if kind.startswith("float")), "float32")
-        raise ValueError(
-            f"the network cannot be evaluated in {str(dtype).removeprefix('torch.')} ({error}). Say dtype={own!r}; or "
-            "register the tensors that it keeps beside its parameters and buffers (register_buffer), and replace steps "
-            "that are made for one dtype (experts_implementation='eager' in Hugging Face's mixtures of experts)."
-        ) from error
-    if "shape" in str(error) or "size" in str(error):
-        raise ValueError(f"inputs has {batch.described}; the network refuses them ({error}).") from error
-    if "indices" in str(error) or "index" in str(error):
-        raise ValueError(
-            f"inputs has {batch.described}; the network looks them up in a table, and fails ({error}). Whole numbers "
-            "stay whole under the name of the forward's argument: inputs={'tokens': ...}."
-        ) from error

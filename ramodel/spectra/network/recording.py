@@ -8,15 +8,8 @@ from torch import Tensor
 
 from ramodel.spectra.network.call import BlockCall, Place, TakenSkip
 from ramodel.spectra.network.evaluation import CastWeights
-from ramodel.spectra.network.observation import (
-    NamedBlock,
-    Observation,
-    Visit,
-    called_twice,
-    other_samples,
-    same_numbers,
-    without_state,
-)
+from ramodel.spectra.network.explanations import called_twice, other_samples, without_state
+from ramodel.spectra.network.observation import NamedBlock, Observation, Visit, same_numbers
 
 __all__ = ["checked_visits", "recorded_calls"]
 

@@ -56,6 +56,28 @@ def test_everything_is_left_as_it_was(build, batch, dtype, fails):
     assert all(torch.equal(tensor, weights[name]) for name, tensor in network.state_dict().items())
 
 
+def test_what_a_forward_notes_down_is_forgotten():
+    class Rescaling(nn.Linear):
+        rescaled = None
+
+        def forward(self, hidden):
+            if not self.rescaled:
+                with torch.no_grad():
+                    self.weight.div_(2.0)
+            self.rescaled = True
+            return super().forward(hidden)
+
+    network = Network()
+    network.head = Rescaling(4, 3).eval()
+    network.head.rescaled = False
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"writes to its own 'head\.weight'.*call the network if one"):
+            states(network, inputs())
+        assert network.head.rescaled is False
+    network(inputs().float())
+    assert states(network, inputs()).shape == (4, 6, 4)
+
+
 def test_a_forward_that_writes_to_its_weights_is_named():
     network = Network()
     with pytest.raises(RuntimeError, match=r"writes to its own weight 'head\.bias'"), untouched(network):
