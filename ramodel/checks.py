@@ -210,7 +210,11 @@ def existing_file(name: str, value: str | os.PathLike[str], *, hint: str = "") -
 
 
 def replaceable_file(
-    name: str, value: str | os.PathLike[str], *, reads: Mapping[str, str | os.PathLike[str] | None] | None = None
+    name: str,
+    value: str | os.PathLike[str],
+    *,
+    reads: Mapping[str, str | os.PathLike[str] | None] | None = None,
+    in_folder: bool = True,
 ) -> Path:
     """Return `value` as the path of a file that may be made there, or take the place of the one that is there.
 
@@ -219,9 +223,13 @@ def replaceable_file(
     reads
         Files that are read meanwhile, by the argument that names them; None for those that are not given. Writing one
         of them would destroy it.
+    in_folder
+        Whether its folder must exist already.
 
     Raises
     ------
+    FileNotFoundError
+        If its folder does not exist.
     FileExistsError
         If a folder or a device has that name, or one of `reads` is that file.
     TypeError, ValueError
@@ -245,6 +253,9 @@ def replaceable_file(
             raise FileExistsError(
                 f"{name} is {str(path)!r}; that is the file of {argument}, which would be lost. Give another name."
             )
+    if in_folder and not path.parent.is_dir():
+        folder = str(path.parent)
+        raise FileNotFoundError(f"{name} is {str(path)!r}; its folder {folder!r} does not exist. Make it first.")
     return path
 
 

@@ -19,8 +19,8 @@ def whole_file(path: Path) -> Iterator[Path]:
 
     Raises
     ------
-    FileExistsError
-        If a folder or a device has that name, before the body runs.
+    FileNotFoundError, FileExistsError
+        Before the body runs, if its folder does not exist, or a folder or a device has that name.
 
     Examples
     --------

@@ -123,6 +123,9 @@ def test_replaceable_file(tmp_path):
     for check in (checks.replaceable_file, checks.existing_file, checks.writable_folder):
         with pytest.raises(TypeError, match=r"^out is 3; it must be a path"):
             check("out", 3)
+    with pytest.raises(FileNotFoundError, match=r"^out is .*; its folder .* does not exist\. Make it first"):
+        checks.replaceable_file("out", tmp_path / "no" / "s.nc")
+    assert checks.replaceable_file("out", tmp_path / "no" / "s.nc", in_folder=False) == tmp_path / "no" / "s.nc"
     with pytest.raises(ValueError, match="without null characters"):
         checks.replaceable_file("out", "a\0b")
     with pytest.raises(FileExistsError, match="that is a device or a pipe"):

@@ -216,10 +216,10 @@ class Measure(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
             "data": self.data,
             "report": None if self.report is None else self.report / "README.md",
         }
-        target = replaceable_file("out", self.out, reads=others)
+        target = replaceable_file("out", self.out, reads=others, in_folder=False)
         control = target.with_stem(f"{target.stem}-untrained")
         if self.untrained:
-            replaceable_file("out", control, reads=others)
+            replaceable_file("out", control, reads=others, in_folder=False)
         writable_folder("out", target.parent)
         return target, control
 

@@ -16,6 +16,7 @@ from ramodel.report.spectra_layers import draw_inverse_values, draw_singular_val
 from ramodel.report.spectra_trajectories import draw_paths
 from ramodel.report.style import save, style
 from ramodel.spectra import Spectra
+from ramodel.spectra.properties.kept import refuse_other_blocks
 
 __all__ = ["PORTRAITS", "Portrait", "portray"]
 
@@ -61,11 +62,7 @@ class Portrait(msgspec.Struct, frozen=True, kw_only=True):
         ValueError
             If the control has other blocks.
         """
-        if untrained is not None and untrained.blocks != spectra.blocks:
-            raise ValueError(
-                f"untrained has the blocks {', '.join(untrained.blocks)}; it must have those of spectra: "
-                f"{', '.join(spectra.blocks)}."
-            )
+        refuse_other_blocks(spectra, untrained)
         with style():
             canvas = self.function(spectra, untrained)
             title = f"{self.statement}: {self.title}"

@@ -21,7 +21,7 @@ from ramodel.spectra.memory import in_words
 from ramodel.spectra.spectra import Spectra
 from ramodel.spectra.storage import stage_group, write_summaries
 
-__all__ = ["SpectraCollector", "output_file"]
+__all__ = ["SpectraCollector"]
 
 _MAY_BE_NAN = {"gap", "tail_energy", "eigenvalues_real", "eigenvalues_imag"}
 
@@ -71,7 +71,7 @@ class SpectraCollector:
         class_means: SpectraLayout | None = None,
         output: str | os.PathLike[str] | None = None,
     ) -> None:
-        self._output = None if output is None else output_file(output)
+        self._output = None if output is None else replaceable_file("output", output)
         self._writer: TreeWriter | None = None
         with ExitStack() as file:
             if self._output is not None:
@@ -211,26 +211,6 @@ def _checked(name: str, array: NDArray[Any], shape: tuple[int, ...], *, may_be_n
 
 class _UnfinishedError(Exception):
     """Tells the temporary file that it never became whole."""
-
-
-def output_file(output: str | os.PathLike[str]) -> Path:
-    """Return `output` as the path of a file that may be made there.
-
-    Raises
-    ------
-    FileNotFoundError, FileExistsError
-        If its folder does not exist, or a folder or a device has its name.
-
-    Examples
-    --------
-    >>> output_file("spectra.nc").name
-    'spectra.nc'
-    """
-    path = replaceable_file("output", output)
-    if not path.parent.is_dir():
-        folder = str(path.parent)
-        raise FileNotFoundError(f"output is {str(path)!r}; its folder {folder!r} does not exist. Make it first.")
-    return path
 
 
 def _check_space(output: Path, needed: int) -> None:

@@ -9,9 +9,10 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
+from ramodel.checks import replaceable_file
 from ramodel.progress import progress_bar
 from ramodel.spectra.class_means import whole_labels
-from ramodel.spectra.collector import SpectraCollector, output_file
+from ramodel.spectra.collector import SpectraCollector
 from ramodel.spectra.network import Batch, Inputs, Skip, inspect, untouched
 from ramodel.spectra.network.evaluation import exact_autograd
 from ramodel.spectra.operators import Tokens
@@ -147,7 +148,7 @@ def measure(
         block_size=block_size,
     )
     if output is not None:
-        output_file(output)
+        replaceable_file("output", output)
     if class_means and labels is None:
         raise ValueError("class_means is True without labels; give the class of each input: labels=[...].")
     with untouched(model), full_precision(), exact_autograd():

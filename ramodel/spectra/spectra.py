@@ -3,16 +3,16 @@
 import html
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ramodel.checks import existing_file, one_of
+from ramodel.checks import existing_file, one_of, replaceable_file
 from ramodel.files import whole_file
 from ramodel.netcdf import TreeWriter
+from ramodel.spectra.description import described
 from ramodel.spectra.storage import StoredSpectra, read_spectra, write_stages, write_summaries
 
 __all__ = ["Spectra"]
@@ -157,13 +157,18 @@ class Spectra:
 
         Raises
         ------
+        IndexError
+            If there is no such position.
         ValueError
             If an axis is not one of these, or nothing is left.
         """
         chosen = {}
         for axis, position in positions.items():
             one_of("axis", axis, [name for name in _AXES if name in self.dataset.dims])
-            chosen[axis] = np.atleast_1d(np.arange(self.dataset.sizes[axis])[position])
+            try:
+                chosen[axis] = np.atleast_1d(np.arange(self.dataset.sizes[axis])[position])
+            except IndexError as error:
+                raise IndexError(f"{axis} is {position!r}; there are {self.dataset.sizes[axis]} of it.") from error
             if chosen[axis].size == 0:
                 raise ValueError(f"{axis} is {position!r}, which chooses nothing; choose at least one.")
         dataset = self.dataset.isel(chosen)
@@ -192,7 +197,11 @@ class Spectra:
         for axis, label in labels.items():
             one_of("axis", axis, [name for name in _AXES if name in self.dataset.dims])
             numbers = xr.DataArray(np.arange(self.dataset.sizes[axis]), coords={axis: self.dataset[axis].values})
-            positions[axis] = numbers.sel({axis: label}).values
+            try:
+                positions[axis] = numbers.sel({axis: label}).values
+            except KeyError as error:
+                known = self.dataset[axis].values.tolist()
+                raise KeyError(f"{axis} is {label!r}; it must be of {', '.join(map(repr, known))}.") from error
         return self.isel(**positions)
 
     def identical(self, other: "Spectra") -> bool:
@@ -215,7 +224,7 @@ class Spectra:
         OSError
             If the file cannot be written.
         """
-        target = Path(path).expanduser()
+        target = replaceable_file("path", path)
         means = None if self._class_means is None else self._class_means._stored
         with whole_file(target) as temporary, TreeWriter(temporary, compress=False) as writer:
             write_stages(writer, self._stored, means)
@@ -238,46 +247,10 @@ class Spectra:
         return cls(*spectra, None if means is None else cls(*means))
 
     def __repr__(self) -> str:
-        return "\n  ".join([self._heading(), *self._stage_lines(), self._certificate(), *self.notes])
+        return "\n  ".join([*described(self.dataset, self._stages, self.residual), *self.notes])
 
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(repr(self))}</pre>{self.dataset._repr_html_()}"
-
-    def _heading(self) -> str:
-        sizes = self.dataset.sizes
-        parts = [_count(sizes["block"], "block"), "at", _count(sizes["input"], "input")]
-        if "pair" in sizes:
-            parts += ["and", _count(sizes["pair"], "pair"), "of tokens"]
-        network = self.dataset.attrs.get("network")
-        return (
-            f"Spectra{f' of {network}' if network else ''}: {' '.join(parts)}, {_count(sizes['rank'], 'triplet')} each"
-        )
-
-    def _stage_lines(self) -> list[str]:
-        lines = []
-        for name, stage in self._stages.items():
-            members = self.dataset["stage"] == name
-            blocks = self.dataset["block"].values[members].tolist()
-            skips = dict.fromkeys(self.dataset["skip"].values[members].tolist())
-            names = blocks[0] if len(blocks) == 1 else f"{blocks[0]} ... {blocks[-1]}"
-            shape = stage.attrs.get("state_shape")
-            state = "" if shape is None else f", state {' x '.join(map(str, shape))}"
-            vectors = "" if "right" in stage else ", without vectors"
-            lines.append(f"{name}: {names}{state}, skip {' or '.join(skips)}{vectors}")
-        return lines
-
-    def _certificate(self) -> str:
-        residual = self.residual.transpose("block", "input", ...)
-        block, item, *_ = np.unravel_index(np.nanargmax(residual), residual.shape)
-        number = int(self.dataset["input"][item])
-        worst = f"largest residual {float(residual.max()):.1e} ({self.blocks[block]}, input {number})"
-        total = int(residual.count())
-        failed = (~self.converged).sum([axis for axis in self.converged.dims if axis != "block"]).to_series()
-        failed = failed[failed > 0]
-        if failed.empty:
-            return f"{worst}; all {total} triplets converged"
-        where = ", ".join(f"{name} ({count})" for name, count in failed.items())
-        return f"{worst}; {failed.sum()} of {total} triplets not converged: {where}"
 
     @property
     def _stored(self) -> StoredSpectra:
@@ -305,10 +278,6 @@ class Spectra:
         if name not in stage:
             raise AttributeError(f"{name} was not kept; to have it, {way_out}.")
         return stage[name]
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _cut(stage: xr.Dataset, blocks: list[str], chosen: Mapping[str, NDArray[np.intp]]) -> xr.Dataset:

@@ -118,9 +118,9 @@ def test_bad_selections(spectra):
         spectra.sel(pair="0<-0")
     with pytest.raises(ValueError, match=r"input is \[\], which chooses nothing"):
         spectra.isel(input=[])
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError, match=r"block is '.*'; it must be of '"):
         spectra.sel(block="b.0")
-    with pytest.raises(IndexError):
+    with pytest.raises(IndexError, match=r"is .*; there are \d+ of it"):
         spectra.isel(input=4)
 
 

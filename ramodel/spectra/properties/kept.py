@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ramodel.spectra.spectra import Spectra
 
-__all__ = ["kept", "ordered", "parts", "tail_energies"]
+__all__ = ["kept", "ordered", "parts", "refuse_other_blocks", "tail_energies"]
 
 _CHUNK = 2**27
 """Bytes of vectors, Jacobians and states that are taken at a time."""
@@ -49,3 +49,17 @@ def tail_energies(stage: Spectra) -> NDArray[np.float64] | None:
         beyond: NDArray[np.float64] = np.maximum(ordered(dataset["frobenius"]) ** 2 - np.sum(values**2, axis=-1), 0.0)
         return beyond
     return None
+
+
+def refuse_other_blocks(spectra: Spectra, untrained: Spectra | None) -> None:
+    """Raise TypeError where one of the two is no measurement, ValueError where they are of different blocks."""
+    for name, one in {"spectra": spectra, "untrained": spectra if untrained is None else untrained}.items():
+        if not isinstance(one, Spectra):
+            raise TypeError(
+                f"{name} is of type {type(one).__name__}; it must be a Spectra, which ramodel.measure returns."
+            )
+    if untrained is not None and untrained.blocks != spectra.blocks:
+        raise ValueError(
+            f"untrained has the blocks {', '.join(untrained.blocks)}; it must have those of spectra: "
+            f"{', '.join(spectra.blocks)}."
+        )

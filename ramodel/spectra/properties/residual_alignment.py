@@ -11,7 +11,7 @@ from ramodel.metrics.classes import whole_labels
 from ramodel.progress import Progress, progress_bar
 from ramodel.spectra.properties.at_inputs import Named, metrics_at_inputs
 from ramodel.spectra.properties.descriptions import DESCRIPTIONS
-from ramodel.spectra.properties.kept import kept, parts, tail_energies
+from ramodel.spectra.properties.kept import kept, parts, refuse_other_blocks, tail_energies
 from ramodel.spectra.properties.levels import structureless_levels
 from ramodel.spectra.properties.over_inputs import inverse_slopes, neural_collapse
 from ramodel.spectra.properties.result import ResidualAlignment
@@ -62,7 +62,7 @@ def residual_alignment(
     Raises
     ------
     TypeError, ValueError
-        If `classes`, `labels` or `head` do not fit the measurement.
+        If `classes`, `labels`, `head` or the blocks of `untrained` do not fit the measurement.
 
     Examples
     --------
@@ -77,6 +77,7 @@ def residual_alignment(
     >>> [(r.label, r.median, r.baseline) for r in found.readings if r.metric == "asymmetry_error"]
     [('asymmetry', 0.0, 1.0)]
     """
+    refuse_other_blocks(spectra, untrained)
     chosen = _labels(spectra, labels)
     if classes is not None:
         classes = integer("classes", classes)

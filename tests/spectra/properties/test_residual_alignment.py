@@ -249,6 +249,12 @@ def test_bad_arguments_are_refused():
     spectra = spectra_of(jacobians, states, keep=("vectors",))
     with pytest.raises(ValueError, match=r"^classes is 0"):
         residual_alignment(spectra, classes=0)
+    with pytest.raises(TypeError, match=r"^spectra is of type int; it must be a Spectra"):
+        residual_alignment(3)
+    with pytest.raises(TypeError, match=r"^untrained is of type int; it must be a Spectra"):
+        residual_alignment(spectra, 3)
+    with pytest.raises(ValueError, match=r"^untrained has the blocks"):
+        residual_alignment(spectra, spectra.isel(block=[0, 1]))
     with pytest.raises(ValueError, match=r"^labels has 2 entries for 6 inputs"):
         residual_alignment(spectra, labels=[0, 1])
     with pytest.raises(ValueError, match=r"^head has shape \(3, 4\).*have 7 coordinates.*Leave it out"):
