@@ -63,7 +63,7 @@ def solve(
     of J for a value above s_K; where they find one, the iteration goes on there.
 
     A value to whose vector the random start is nearly orthogonal, and which is close to s_K, can still be missed: it
-    was in 2 of 4,500 Gaussian matrices of size 120 (K = 10) at the default tolerance, in none of them at 1e-6 (9 % more
+    was in 4 of 5,000 Gaussian matrices of size 120 (K = 10) at the default tolerance, in none of them at 1e-6 (8 % more
     products) or with blocks of two (28 % more). The order and the company of the problems change results within the
     tolerance only.
 
