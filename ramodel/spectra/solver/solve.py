@@ -64,7 +64,7 @@ def solve(
 
     A value to whose vector the random start is nearly orthogonal, and which is close to s_K, can still be missed: it
     was in 4 of 5,000 Gaussian matrices of size 120 (K = 10) at the default tolerance, in none of them at 1e-6 (8 % more
-    products) or with blocks of two (28 % more). The order and the company of the problems change results within the
+    products) or with blocks of two (26 % more). The order and the company of the problems change results within the
     tolerance only.
 
     Parameters
