@@ -131,11 +131,14 @@ def test_exhausted_memory_is_recognised():
 
 
 REAL = """
-import resource, sys, torch
+import torch
 from ramodel.spectra.memory import solver_bytes
 from ramodel.spectra.operators import DenseOperator
 from ramodel.spectra.solver import solve
 torch.set_num_threads(1)
+def resident(kind):
+    lines = open("/proc/self/status").read().splitlines()
+    return 1024 * int(next(line.split()[1] for line in lines if line.startswith(kind)))
 class Diagonal(DenseOperator):
     def __init__(self, values):
         self.values, self.problems, self.input_size = values, *values.shape
@@ -147,9 +150,9 @@ class Diagonal(DenseOperator):
         return Diagonal(self.values[problems])
 values = torch.linspace(9.0, 0.0, 30000).pow(6).expand(8, -1)
 solve(Diagonal(values[:1]), 8, tolerance=0.5)
-before = int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize()
+before = resident("VmRSS")
 solve(Diagonal(values), 8, tolerance=0.5)
-real = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
+real = resident("VmHWM") - before  # ru_maxrss would be that of the process that started this one
 print(8 * solver_bytes(30000, 30000, 8, itemsize=4, method="lanczos") / real)
 """
 
