@@ -83,7 +83,7 @@ PRODUCTS = 1e-12
 """Relative to the largest entry: Jacobians as products show them against one backward pass for each row, in float64."""
 
 STATISTICS = 1e-12
-"""Relative: traces, norms and grids of formed matrices in float64 against their definitions (some tens of roundings)."""
+"""Relative: traces, norms and grids of formed matrices in float64 against their definitions (tens of roundings)."""
 
 ERROR_BARS = 4.5
 """Standard errors: how far a seeded estimate may lie from the truth (one in 150,000 for a normal law)."""

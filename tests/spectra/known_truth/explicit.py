@@ -127,8 +127,8 @@ def _called(model, inputs):
 
 
 def _repeated(value, samples, times):
-    """Return `times` copies of what runs over the samples; no cache, which a second call would fill."""
-    if isinstance(value, torch.Tensor) and value.shape[:1] == (samples,):
+    """Return `times` copies of what runs over the samples (or their heads); no cache: a second call would fill it."""
+    if isinstance(value, torch.Tensor) and value.ndim and len(value) % samples == 0:
         return value.repeat(times, *[1] * (value.ndim - 1))
     if isinstance(value, tuple):
         return tuple(_repeated(part, samples, times) for part in value)
