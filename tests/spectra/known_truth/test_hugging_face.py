@@ -40,6 +40,7 @@ MODELS = {
         PADDED,
         ROUNDED,
     ),
+    "bloom": ("BloomForCausalLM", {"hidden_size": 16, "n_layer": 2, "n_head": 2, **WORDS}, PADDED, ROUNDED),
     "vit": ("ViTForImageClassification", PATCHES, PIXELS, ROUNDED),
     "clip": ("CLIPVisionModel", PATCHES, PIXELS, ROUNDED),
     "resnet": (
@@ -120,6 +121,20 @@ def test_of_encoder_and_decoder_the_one_that_is_named_is_measured(kind, options,
     for line in lines:  # what to type, typed
         blocks = model.get_submodule(line.removeprefix("blocks=model."))
         assert_measured_right(model, inputs, rank=3, blocks=blocks, rtol=ROUNDED)
+
+
+def test_mixture_of_experts_is_measured_as_its_error_says():
+    experts = {**GROUPED, "num_local_experts": 2, "num_experts_per_tok": 1}
+    with pytest.raises(ValueError, match=r"Say dtype='float32'.*experts_implementation='eager'"):
+        measure(built("MixtralForCausalLM", experts), PADDED, progress=False)
+    model = built("MixtralForCausalLM", {**experts, "experts_implementation": "eager"})
+    assert_measured_right(model, PADDED, rank=3, rtol=ROUNDED)
+
+
+def test_layers_that_share_their_weights_are_refused():
+    model = built("AlbertModel", {**WORDS, **SMALL, "embedding_size": 8})
+    with pytest.raises(ValueError, match=r"is called twice in one forward.*Give every layer a module of its own"):
+        measure(model, PADDED, progress=False)
 
 
 def test_tokens_of_a_language_model():

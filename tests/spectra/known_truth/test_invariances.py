@@ -38,23 +38,26 @@ def plain(kind):
     return values(measured(build(), points()))
 
 
-@pytest.mark.parametrize("kind", NETWORKS)
+OPTIONS = [
+    {"batch_size": 2},
+    {"method": "dense"},
+    {"dtype": "float32", "tolerance": 1e-4},
+    {"batch_size": 1000},
+    {"seed": 7},
+    {"block_size": 2},
+    {"tolerance": 1e-8},
+    {"rank": 5},
+    {"vectors": "none"},
+    {"statistics": ["trace"], "alignment": True},
+    {"keep_jacobians": True},
+]
+
+
 @pytest.mark.parametrize(
-    "options",
-    [
-        {"batch_size": 2},
-        {"batch_size": 1000},
-        {"seed": 7},
-        {"method": "dense"},
-        {"block_size": 2},
-        {"tolerance": 1e-8},
-        {"rank": 5},
-        {"vectors": "none"},
-        {"statistics": ["trace"], "alignment": True},
-        {"keep_jacobians": True},
-        {"dtype": "float32", "tolerance": 1e-4},
-    ],
-    ids=lambda options: ",".join(f"{name}={value}" for name, value in options.items()),
+    ("kind", "options"),
+    [("vectors", options) for options in OPTIONS]
+    + [(kind, options) for kind in ("images", "tokens") for options in OPTIONS[:3]],
+    ids=lambda part: part if isinstance(part, str) else ",".join(part),
 )
 def test_how_it_is_measured_changes_no_value(kind, options):
     build, points = NETWORKS[kind]
