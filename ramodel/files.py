@@ -1,5 +1,6 @@
 """Files that appear whole or not at all."""
 
+import errno
 import os
 import uuid
 from collections.abc import Iterator
@@ -21,6 +22,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     ------
     FileNotFoundError, FileExistsError
         Before the body runs, if its folder does not exist, or a folder or a device has that name.
+    OSError
+        If there is no space left, in the system's own words.
 
     Examples
     --------
@@ -35,5 +38,9 @@ def whole_file(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.replace(path)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:  # what HDF5 says of it fills a screen
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+        raise
     finally:
         temporary.unlink(missing_ok=True)

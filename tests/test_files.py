@@ -1,5 +1,6 @@
 """Files appear whole or not at all."""
 
+import errno
 import os
 
 import pytest
@@ -44,3 +45,10 @@ def test_only_files_are_replaced(tmp_path):
         ):
             pytest.fail("the body ran")
     assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
+
+
+def test_a_full_disk_is_said_in_one_line(tmp_path):
+    said = r"^\[Errno 28\] No space left on device: '.*a\.txt'$"
+    with pytest.raises(OSError, match=said), whole_file(tmp_path / "a.txt"):
+        raise OSError(errno.ENOSPC, "Can't close file (file write failed: time = now\n, errno = 28)")
+    assert list(tmp_path.iterdir()) == []

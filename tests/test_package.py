@@ -12,15 +12,19 @@ import ramodel
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.mark.parametrize("name", ramodel.__all__)
-def test_every_public_name_loads(name):
-    assert getattr(ramodel, name) is not None
-    assert name in dir(ramodel)
+@pytest.mark.parametrize(
+    ("package", "name"), [(package, name) for package in (ramodel, ramodel.report) for name in package.__all__]
+)
+def test_every_public_name_loads(package, name):
+    assert getattr(package, name) is not None
+    assert name in dir(package)
 
 
 def test_unknown_name():
     with pytest.raises(AttributeError, match="has no attribute 'minimize'"):
         ramodel.minimize  # noqa: B018
+    with pytest.raises(AttributeError, match=r"'ramodel\.report' has no attribute 'draws'"):
+        ramodel.report.draws  # noqa: B018
 
 
 def test_import_brings_nothing_heavy():
