@@ -84,8 +84,8 @@ def _array_file(inputs_file: str | os.PathLike[str]) -> Path:
     file = existing_file("inputs_file", inputs_file).resolve()
     if file.suffix not in ARRAY_SUFFIXES:
         raise ValueError(
-            f"inputs_file is {str(inputs_file)!r}; its name must end in {', '.join(ARRAY_SUFFIXES)}. Give other data "
-            "by data."
+            f"inputs_file is {str(inputs_file)!r}; its name must end in {', '.join(ARRAY_SUFFIXES)}. Folders and "
+            "zip files of images are given as data."
         )
     return file
 
