@@ -149,6 +149,8 @@ class _Part:
         self._layout = layout
         self._summary = layout.summary().copy(deep=True)
         self._stages = {stage.name: stage for stage in layout.stages}
+        position = {name: row for row, name in enumerate(layout.blocks)}
+        self._rows = {stage.name: np.array([position[name] for name in stage.blocks]) for stage in layout.stages}
         self._templates = {name: layout.vectors_of(stage) for name, stage in self._stages.items()}
         self._arrays: dict[str, dict[str, Any]] = {}
         for name, template in self._templates.items():
@@ -159,22 +161,28 @@ class _Part:
         rows = (len(layout.blocks), layout.inputs)
         names = {*map(str, self._summary), *(key for arrays in self._arrays.values() for key in arrays)}
         self._filled = {name: np.zeros(rows, bool) for name in names}
+        # Looked up once: xarray takes longer to hand out a variable than NumPy to fill it.
+        self._summary_variables = {str(name): one.variable for name, one in self._summary.items()}
+        self._stage_variables = {
+            stage: {str(name): one.variable for name, one in template.items()}
+            for stage, template in self._templates.items()
+        }
 
     def put(self, stage: str, inputs: slice, *, block: int | slice = slice(None), **values: Tensor | ArrayLike) -> None:
         """Store results of some inputs of one stage: see `SpectraCollector.put`."""
         known = self._stages[stage]
-        rows = np.array([self._layout.blocks.index(name) for name in known.blocks])[block]
+        rows = self._rows[stage][block]
         described = f"stage {stage!r}" if isinstance(block, slice) else f"block {known.blocks[block]!r}"
         for name, value in values.items():
             array = value.detach().cpu().numpy() if isinstance(value, Tensor) else np.asarray(value)
             place: dict[str, Any] = {"block": block, "input": inputs}
-            if name in self._summary:
-                variable = self._summary[name].variable
+            if name in self._summary_variables:
+                variable = self._summary_variables[name]
                 target = variable.values
                 place |= {"block": rows, "rank": slice(self._layout.rank_of(known))}
                 place["index"] = slice(self._layout.eigenvalues_of(known))
             elif name in self._arrays[stage]:
-                variable = self._templates[stage][name].variable
+                variable = self._stage_variables[stage][name]
                 target = self._arrays[stage][name]
             else:
                 raise ValueError(f"{name!r} is not in the layout of {stage!r}; leave it out or ask for it there.")
