@@ -60,6 +60,7 @@ def test_each_entry_once_and_keys_as_they_are(ramodel):
     assert keys(ramodel("cite", "RA1", "RA2", "Wedin1972", "S14").out) == [
         "ramodel",
         "LiPapyan2023",
+        "GaiZhang2021",
         "Wedin1972",
         "HornJohnson1991",
         "DavisKahan1970",

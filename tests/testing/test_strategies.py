@@ -85,7 +85,7 @@ def test_networks_run_and_can_be_measured(network):
     inputs = torch.ones(2, config.inputs, dtype=torch.float64)
     assert network(inputs).shape == (2, config.classes)
     spectra = ramodel.measure(network, inputs, progress=False)
-    assert spectra.sizes["layer"] == config.depth
+    assert len(spectra.blocks) == config.depth
 
 
 def test_networks_keep_to_their_options():
@@ -107,7 +107,9 @@ def test_critical_points_are_critical_by_autograd(point, seed):
     width = point.end_to_end.shape[1]
     problem = point.problem(np.random.default_rng(seed).standard_normal((2 * width + 1, width)))
     scale = max(float(np.abs(point.head).max()) * problem.head_decay, float(np.abs(point.map_gradient).max()))
-    assert float(reference.gradient(problem, flat(point)).abs().max()) < OPTIMISER * (1.0 + scale)
+    # Where s is large rounding errors of M reach the first block enlarged by the others, by a factor of about |M|.
+    rounding = np.finfo(float).eps * float(np.abs(point.end_to_end).max()) ** 2
+    assert float(reference.gradient(problem, flat(point)).abs().max()) < OPTIMISER * (1.0 + scale) + rounding
 
 
 @QUICK
