@@ -108,8 +108,6 @@ def _results(
         )
     if request.keep_jacobians:
         results["jacobian"] = operator.dense()
-    if request.vectors == "none" and not request.alignment:
-        del results["left"], results["right"]
     return results
 
 

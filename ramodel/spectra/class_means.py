@@ -5,7 +5,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-__all__ = ["class_means", "whole_labels"]
+__all__ = ["class_means", "class_shares", "whole_labels"]
 
 
 def class_means(states: Tensor, labels: ArrayLike | Tensor) -> tuple[Tensor, Tensor]:
@@ -30,9 +30,15 @@ def class_means(states: Tensor, labels: ArrayLike | Tensor) -> tuple[Tensor, Ten
     ([0, 1], [5.0, 1.0])
     """
     whole = whole_labels("labels", labels, states.shape[1]).to(states.device)
-    classes, members = torch.unique(whole, return_inverse=True)
-    share = torch.nn.functional.one_hot(members, len(classes)).to(states.dtype)
-    return classes, torch.einsum("ln...,nc->lc...", states, share / share.sum(0))
+    classes, shares = class_shares(whole, states.dtype)
+    return classes, torch.einsum("ln...,nc->lc...", states, shares)
+
+
+def class_shares(labels: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Return the classes in increasing order, [C], and the share of each sample in the mean of each class, [N, C]."""
+    classes, members = torch.unique(labels, return_inverse=True)
+    counted = torch.nn.functional.one_hot(members, len(classes)).to(dtype)
+    return classes, counted / counted.sum(0)
 
 
 def whole_labels(name: str, labels: ArrayLike | Tensor, samples: int) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ramodel.progress import Progress
 from ramodel.spectra.block_results import EIGENVALUES, Results, block_results, stage_alignment
+from ramodel.spectra.class_means import class_shares
 from ramodel.spectra.collector import SpectraCollector
 from ramodel.spectra.layout import SpectraLayout, StageLayout
 from ramodel.spectra.memory import in_words, is_out_of_memory
@@ -195,9 +196,7 @@ class MeasurementRun:
     def _classes(self) -> tuple[Tensor, Tensor]:
         """Return the classes in increasing order, [C], and the share of each sample in the mean of each, [N, C]."""
         assert self._labels is not None
-        classes, members = torch.unique(self._labels, return_inverse=True)
-        share = torch.nn.functional.one_hot(members, len(classes)).to(self._request.dtype)
-        return classes, share / share.sum(0)
+        return class_shares(self._labels, self._request.dtype)
 
     def _add_to_means(self, found: dict[str, Tensor], rows: slice) -> None:
         _, shares = self._classes()

@@ -58,8 +58,8 @@ class Linear(LinearMap):
         return None
 
 
-class RightProduct(LinearMap):
-    """``x B`` over the last two axes, B its own for every problem."""
+class _MatrixProduct(LinearMap):
+    """A product over the last two axes with a factor of its own for every problem, on either side."""
 
     def __init__(self, factor: Tensor, layout: Layout, flops: float) -> None:
         self.factor = factor.detach()
@@ -70,44 +70,30 @@ class RightProduct(LinearMap):
     def flops(self) -> float:
         """Of one product, for one problem and one probe."""
         return self._flops
+
+    def transpose(self) -> LinearMap:
+        """Return the transposed map."""
+        return type(self)(self.factor.mT, _swapped(self.layout), self.flops)
+
+    def take(self, rows: Rows) -> LinearMap:
+        """Return the map of the kept rows."""
+        return type(self)(take(self.factor, self.layout, rows), resize(self.layout, rows), self.flops)
+
+
+class RightProduct(_MatrixProduct):
+    """``x B`` over the last two axes, B its own for every problem."""
 
     def apply(self, tangent: Tensor) -> Tensor:
         """Return the image of a tangent [p, *shape]."""
         return torch.matmul(tangent, self.factor)
 
-    def transpose(self) -> LinearMap:
-        """Return the transposed map."""
-        return RightProduct(self.factor.mT, _swapped(self.layout), self.flops)
 
-    def take(self, rows: Rows) -> LinearMap:
-        """Return the map of the kept rows."""
-        return RightProduct(take(self.factor, self.layout, rows), resize(self.layout, rows), self.flops)
-
-
-class LeftProduct(LinearMap):
+class LeftProduct(_MatrixProduct):
     """``A x`` over the last two axes, A its own for every problem."""
-
-    def __init__(self, factor: Tensor, layout: Layout, flops: float) -> None:
-        self.factor = factor.detach()
-        self.layout = layout
-        self._flops = flops
-
-    @property
-    def flops(self) -> float:
-        """Of one product, for one problem and one probe."""
-        return self._flops
 
     def apply(self, tangent: Tensor) -> Tensor:
         """Return the image of a tangent [p, *shape]."""
         return torch.matmul(self.factor, tangent)
-
-    def transpose(self) -> LinearMap:
-        """Return the transposed map."""
-        return LeftProduct(self.factor.mT, _swapped(self.layout), self.flops)
-
-    def take(self, rows: Rows) -> LinearMap:
-        """Return the map of the kept rows."""
-        return LeftProduct(take(self.factor, self.layout, rows), resize(self.layout, rows), self.flops)
 
 
 class OwnColumn(LinearMap):
