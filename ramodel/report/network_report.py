@@ -4,11 +4,10 @@ import os
 from importlib.metadata import version
 from pathlib import Path
 
-import jinja2
-
 from ramodel.checks import writable_folder
 from ramodel.files import whole_file
 from ramodel.report.formatting import number
+from ramodel.report.markdown import markdown_table, template
 from ramodel.report.measured_rows import block_rows, reading_rows
 from ramodel.report.portraits import PORTRAITS, portray
 from ramodel.spectra import Spectra
@@ -53,14 +52,8 @@ def write_network_report(
     """
     target = writable_folder("folder", folder)
     pictures = portray(spectra, target, untrained=untrained, formats=("png",), progress=progress)
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("ramodel.report"),
-        undefined=jinja2.StrictUndefined,
-        keep_trailing_newline=True,
-        autoescape=False,  # Markdown, not HTML
-    )
     rank, inputs = (spectra.singular_values.sizes[axis] for axis in ("rank", "input"))
-    text = environment.get_template("network.md.j2").render(
+    text = template("network.md.j2").render(
         title=" ".join(title.split()),
         inputs=f"Blocks: {len(spectra.blocks)}. Inputs: {inputs}. Triplets of each: {rank}.",
         command=command,
@@ -90,7 +83,7 @@ def _block_table(spectra: Spectra, untrained: Spectra | None) -> str:
         if control is not None:
             cells += [number(control["s_1"]), number(control["s_k"])]
         lines.append(cells)
-    return _markdown(headings, lines)
+    return markdown_table(headings, lines)
 
 
 def _reading_table(alignment: ResidualAlignment, stage: str) -> str:
@@ -101,13 +94,7 @@ def _reading_table(alignment: ResidualAlignment, stage: str) -> str:
     for row in reading_rows(alignment):
         if row["stage"] == stage:
             spread = f"{number(row['lower_quartile'])} .. {number(row['upper_quartile'])}"
-            label = row["label"].replace("|", r"\|")
-            cells = [row["property"], label, row["over"], number(row["median"]), spread]
-            cells += [row["if_it_holds"].replace("|", r"\|"), number(row["no_structure"]), number(row["untrained"])]
+            cells = [row["property"], row["label"], row["over"], number(row["median"]), spread]
+            cells += [row["if_it_holds"], number(row["no_structure"]), number(row["untrained"])]
             lines.append(cells[: len(headings)])
-    return _markdown(headings, lines)
-
-
-def _markdown(headings: list[str], lines: list[list[str]]) -> str:
-    rows = [headings, ["---"] * len(headings), *lines]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
+    return markdown_table(headings, lines)

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Sequence
 
-import jinja2
 import msgspec
 
 from ramodel.checks import one_of
@@ -11,6 +10,7 @@ from ramodel.experiments.confront import DepthRow
 from ramodel.experiments.reproduction import Reproduction
 from ramodel.report.figures import FIGURES
 from ramodel.report.formatting import duration, number
+from ramodel.report.markdown import markdown_table, template
 from ramodel.report.measurements import Measurements, networks
 from ramodel.report.tables import verdict_markdown
 
@@ -39,13 +39,7 @@ def run_readme(run: Reproduction, figures: Sequence[str], *, command: str, folde
         If there is no figure of one of these names.
     """
     shown = [FIGURES[one_of("figure", name, FIGURES)] for name in figures]
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("ramodel.report"),
-        undefined=jinja2.StrictUndefined,
-        keep_trailing_newline=True,
-        autoescape=False,  # Markdown, not HTML
-    )
-    return environment.get_template("run.md.j2").render(
+    return template("run.md.j2").render(
         summary=_summary(run),
         command=command,
         verdicts=verdict_markdown(run.comparisons),
@@ -76,7 +70,7 @@ def _summary(run: Reproduction) -> str:
 
 
 def _reached(rows: Sequence[DepthRow]) -> str:
-    lines = ["| " + " | ".join(_REACHED) + " |", "|" + "---|" * len(_REACHED)]
+    lines = []
     for row in rows:
         values = (
             row.gradient_norm,
@@ -86,9 +80,8 @@ def _reached(rows: Sequence[DepthRow]) -> str:
             row.unpredicted_share,
             row.work_energy_error,
         )
-        cells = (row.kind, str(row.depth), str(row.networks), *map(number, values))
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        lines.append((row.kind, str(row.depth), str(row.networks), *map(number, values)))
+    return markdown_table(_REACHED, lines)
 
 
 def _setting(value: object) -> str:

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from ramodel.comparison import Comparison, Verdict
 from ramodel.report.formatting import bound, measured, number
+from ramodel.report.markdown import markdown_table
 
 __all__ = ["verdict_markdown", "verdict_rows", "verdict_table"]
 
@@ -96,10 +97,8 @@ def verdict_markdown(comparisons: Iterable[Comparison]) -> str:
     |---|---|---|---|---|---|---|---|---|
     | RA2 | affinity | relu | empirical | >= 0.6 | 0.86 | 0.17 (no skip) | 0.10 | holds |
     """
-    lines = [
-        "| id | claim | nets | kind | predicted | measured [95 %] | control | gradient | verdict |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
+    headings = ("id", "claim", "nets", "kind", "predicted", "measured [95 %]", "control", "gradient", "verdict")
+    lines = []
     for row in comparisons:
         verdict = row.verdict if row.verdict == "holds" else f"**{row.verdict}**"
         note = f" ({row.note})" if row.note else ""
@@ -114,8 +113,8 @@ def verdict_markdown(comparisons: Iterable[Comparison]) -> str:
             number(row.stationarity),
             verdict,
         )
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join(lines)
+        lines.append(cells)
+    return markdown_table(headings, lines)
 
 
 def verdict_rows(comparisons: Iterable[Comparison]) -> list[dict[str, Any]]:
