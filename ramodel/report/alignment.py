@@ -7,7 +7,15 @@ from matplotlib.image import AxesImage
 
 from ramodel.report.formatting import number
 from ramodel.report.measurements import MeasuredNetwork, Measurements, kinds
-from ramodel.report.panels import Floats, describe, grid, name_column, say_in_panel, trained_and_control
+from ramodel.report.panels import (
+    Floats,
+    describe,
+    grid,
+    matrix_of_matrices,
+    name_column,
+    say_in_panel,
+    trained_and_control,
+)
 
 __all__ = ["draw_alignment"]
 
@@ -45,17 +53,7 @@ def _grid(axes: Axes, network: MeasuredNetwork) -> AxesImage:
     layers = np.unique(np.linspace(0, network.depth - 1, min(_SHOWN_LAYERS, network.depth)).round().astype(int))
     ranks = min(network.classes, _SHOWN_RANKS, values.shape[-1])
     blocks = values[np.ix_(layers, layers, np.arange(ranks), np.arange(ranks))]
-    size = layers.size * ranks
-    image = axes.imshow(blocks.transpose(0, 2, 1, 3).reshape(size, size), vmin=0.0, vmax=1.0, aspect="equal")
-    centres = np.arange(layers.size) * ranks + (ranks - 1) / 2
-    axes.set_xticks(centres, [str(layer + 1) for layer in layers])
-    axes.set_yticks(centres, [str(layer + 1) for layer in layers])
-    axes.tick_params(length=0)
-    axes.grid(visible=False)
-    axes.spines[:].set_visible(False)
-    for edge in np.arange(1, layers.size) * ranks - 0.5:
-        axes.axhline(edge, color="white", linewidth=0.8)
-        axes.axvline(edge, color="white", linewidth=0.8)
+    image = matrix_of_matrices(axes, blocks, [str(layer + 1) for layer in layers])
     axes.set_title(describe(network) + _affinity(network))
     return image
 

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis, XAxis
 from matplotlib.container import Container, ErrorbarContainer
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, ScalarFormatter
 from numpy.typing import NDArray
 
@@ -26,6 +27,7 @@ __all__ = [
     "grid",
     "legend_below",
     "log_axis",
+    "matrix_of_matrices",
     "mean_and_reach",
     "name_column",
     "say_in_panel",
@@ -126,6 +128,23 @@ def finite_mean(values: Floats, axis: int | tuple[int, ...]) -> Floats:
     total = np.where(finite, values, 0.0).sum(axis=axis)
     mean: Floats = np.divide(total, count, out=np.full(np.shape(total), np.nan), where=count > 0)
     return mean
+
+
+def matrix_of_matrices(axes: Axes, blocks: Floats, names: Sequence[str]) -> AxesImage:
+    """Show `blocks` [l, m, i, j], entries from 0 to 1, as a matrix (l, m) of matrices (i, j), parted by white lines."""
+    count, ranks = blocks.shape[0], blocks.shape[-1]
+    picture = blocks.transpose(0, 2, 1, 3).reshape(count * ranks, count * ranks)
+    image = axes.imshow(picture, vmin=0.0, vmax=1.0, aspect="equal")
+    centres = np.arange(count) * ranks + (ranks - 1) / 2
+    axes.set_xticks(centres, names)
+    axes.set_yticks(centres, names)
+    axes.tick_params(length=0)
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(False)
+    for edge in np.arange(1, count) * ranks - 0.5:
+        axes.axhline(edge, color="white", linewidth=0.8)
+        axes.axvline(edge, color="white", linewidth=0.8)
+    return image
 
 
 def error_bars(axes: Axes, x: Floats, values: Floats, *, colour: str, marker: str, label: str) -> None:

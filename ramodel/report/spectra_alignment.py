@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
 from ramodel.metrics import low_rank_grid
-from ramodel.report.panels import Floats, say_in_panel
+from ramodel.report.panels import Floats, matrix_of_matrices, say_in_panel
 from ramodel.report.style import WIDTH_INCHES
 from ramodel.spectra import Spectra
 from ramodel.spectra.properties.kept import kept, ordered
@@ -52,20 +52,7 @@ def _grid(axes: Axes, stage: Spectra) -> AxesImage:
     shown = np.unique(np.linspace(0, depth - 1, min(_SHOWN_BLOCKS, depth)).round().astype(int))
     ranks = min(_SHOWN_RANKS, stage.singular_values.sizes["rank"])
     values = _mean_grid(stage, shown)[..., :ranks, :ranks]
-    size = shown.size * ranks
-    picture = values.transpose(0, 2, 1, 3).reshape(size, size)
-    image = axes.imshow(picture, vmin=0.0, vmax=1.0, aspect="equal", interpolation="nearest")
-    centres = np.arange(shown.size) * ranks + (ranks - 1) / 2
-    names = [stage.blocks[block].rpartition(".")[2] for block in shown]
-    axes.set_xticks(centres, names)
-    axes.set_yticks(centres, names)
-    axes.tick_params(length=0)
-    axes.grid(visible=False)
-    axes.spines[:].set_visible(False)
-    for edge in np.arange(1, shown.size) * ranks - 0.5:
-        axes.axhline(edge, color="white", linewidth=0.8)
-        axes.axvline(edge, color="white", linewidth=0.8)
-    return image
+    return matrix_of_matrices(axes, values, [stage.blocks[block].rpartition(".")[2] for block in shown])
 
 
 def _mean_grid(stage: Spectra, shown: np.ndarray) -> Floats:
