@@ -14,9 +14,9 @@ from statistics import median
 import torch
 
 from ramodel.nets import Dataset, NetworkConfig, ResidualNetwork, TrainingConfig, load_dataset, train
-from ramodel.nets.losses import mean_loss
-from ramodel.nets.network import NetworkKind
-from ramodel.nets.objective import Decays, TrainingObjective
+from ramodel.nets.architectures.network import NetworkKind
+from ramodel.nets.training.losses import mean_loss
+from ramodel.nets.training.objective import Decays, TrainingObjective
 
 DEPTHS = (4, 8, 16, 32)
 ROUNDS = 7

@@ -10,9 +10,8 @@ Examples
 True
 """
 
-from ramodel.nets.blocks import Block, LinearBlock, TwoLayerBlock
-from ramodel.nets.checkpoints import SUMMARY, Checkpoint, TrainingRecord, load_checkpoint, save_checkpoint, trained_on
-from ramodel.nets.cifar_resnet import (
+from ramodel.nets.architectures.blocks import Block, LinearBlock, TwoLayerBlock
+from ramodel.nets.architectures.cifar_resnet import (
     CIFAR10_IMAGES,
     CIFAR10_MEAN,
     CIFAR10_STD,
@@ -21,16 +20,24 @@ from ramodel.nets.cifar_resnet import (
     CifarResNet,
     load_cifar_resnet,
 )
-from ramodel.nets.data_folder import DATA_FOLDER_VARIABLE
-from ramodel.nets.datasets import DataChoice, Dataset, Normalisation, load_dataset, spread_over_classes
-from ramodel.nets.devices import usable_device
-from ramodel.nets.idx import read_idx
-from ramodel.nets.inputs import InputKind, Inputs, load_inputs, normalised
-from ramodel.nets.losses import Loss
-from ramodel.nets.network import EmbeddingMode, NetworkConfig, NetworkKind, ResidualNetwork
-from ramodel.nets.training import TrainingResult, train
-from ramodel.nets.training_config import Optimiser, Schedule, TrainingConfig
-from ramodel.nets.weights import load_weights, read_weights
+from ramodel.nets.architectures.network import EmbeddingMode, NetworkConfig, NetworkKind, ResidualNetwork
+from ramodel.nets.architectures.weights import load_weights, read_weights
+from ramodel.nets.data.data_folder import DATA_FOLDER_VARIABLE
+from ramodel.nets.data.datasets import DataChoice, Dataset, Normalisation, load_dataset, spread_over_classes
+from ramodel.nets.data.idx import read_idx
+from ramodel.nets.data.inputs import InputKind, Inputs, load_inputs, normalised
+from ramodel.nets.training.checkpoints import (
+    SUMMARY,
+    Checkpoint,
+    TrainingRecord,
+    load_checkpoint,
+    save_checkpoint,
+    trained_on,
+)
+from ramodel.nets.training.config import Optimiser, Schedule, TrainingConfig
+from ramodel.nets.training.devices import usable_device
+from ramodel.nets.training.losses import Loss
+from ramodel.nets.training.train import TrainingResult, train
 
 __all__ = [
     "CIFAR10_IMAGES",

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from ramodel.nets import CIFAR_RESNETS, DATA_FOLDER_VARIABLE, CifarResNet, load_checkpoint, load_dataset
 from ramodel.spectra import Spectra, measure
-from tests.nets.test_images import png, write
+from tests.nets.data.test_images import png, write
 from tests.tolerances import DENSE_FLOAT64, FLOAT32_STATE
 
 SMALL = ["--width", "8", "--depth", "3", "--train-size", "80", "--test-size", "20", "--labels", "0", "1", "2"]

@@ -10,7 +10,7 @@ import numpy as np
 from ramodel.checks import LARGEST_SEED, existing_file, integer
 from ramodel.experiments.subjects.subject import Subject
 from ramodel.nets import CIFAR10_IMAGES, Inputs, load_inputs, normalised, spread_over_classes
-from ramodel.nets.arrays import ARRAY_SUFFIXES
+from ramodel.nets.data.arrays import ARRAY_SUFFIXES
 
 __all__ = ["subject_inputs"]
 

@@ -18,7 +18,7 @@ from ramodel.nets import (
     load_cifar_resnet,
     trained_on,
 )
-from ramodel.nets.data_folder import data_root, in_data_folder
+from ramodel.nets.data.data_folder import data_root, in_data_folder
 
 __all__ = ["load_subject"]
 

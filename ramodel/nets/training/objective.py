@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
-from ramodel.nets.collapsed import CollapsedLoss
-from ramodel.nets.losses import Loss, mean_loss
-from ramodel.nets.network import ResidualNetwork
+from ramodel.nets.architectures.network import ResidualNetwork
+from ramodel.nets.training.collapsed import CollapsedLoss
+from ramodel.nets.training.losses import Loss, mean_loss
 from ramodel.optimise import Evaluation
 
 __all__ = ["Decays", "TrainingObjective", "decay_groups"]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ramodel.checks import LARGEST_SEED, integer, one_of
-from ramodel.nets.sources import Samples, Source, read_source
+from ramodel.nets.data.sources import Samples, Source, read_source
 
 __all__ = ["DataChoice", "Dataset", "Normalisation", "load_dataset", "spread_over_classes"]
 

@@ -10,16 +10,16 @@ import torch
 from torch import Tensor
 
 from ramodel.checks import writable_folder
-from ramodel.nets.checkpoints import TrainingRecord
-from ramodel.nets.datasets import Dataset
-from ramodel.nets.devices import usable_device
-from ramodel.nets.first_order import descend_first_order
-from ramodel.nets.losses import mean_loss
-from ramodel.nets.network import ResidualNetwork
-from ramodel.nets.objective import TrainingObjective
-from ramodel.nets.quasi_newton import descend_quasi_newton
-from ramodel.nets.run import Run
-from ramodel.nets.training_config import TrainingConfig
+from ramodel.nets.architectures.network import ResidualNetwork
+from ramodel.nets.data.datasets import Dataset
+from ramodel.nets.training.checkpoints import TrainingRecord
+from ramodel.nets.training.config import TrainingConfig
+from ramodel.nets.training.devices import usable_device
+from ramodel.nets.training.first_order import descend_first_order
+from ramodel.nets.training.losses import mean_loss
+from ramodel.nets.training.objective import TrainingObjective
+from ramodel.nets.training.quasi_newton import descend_quasi_newton
+from ramodel.nets.training.run import Run
 from ramodel.progress import progress_bar
 
 __all__ = ["Stop", "TrainingResult", "train"]

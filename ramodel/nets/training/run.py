@@ -7,11 +7,17 @@ from pathlib import Path
 
 from torch import Tensor
 
-from ramodel.nets.checkpoints import Checkpoint, TrainingRecord, differing_fields, load_checkpoint, save_checkpoint
-from ramodel.nets.datasets import Dataset
-from ramodel.nets.network import ResidualNetwork
-from ramodel.nets.objective import TrainingObjective
-from ramodel.nets.training_config import TrainingConfig
+from ramodel.nets.architectures.network import ResidualNetwork
+from ramodel.nets.data.datasets import Dataset
+from ramodel.nets.training.checkpoints import (
+    Checkpoint,
+    TrainingRecord,
+    differing_fields,
+    load_checkpoint,
+    save_checkpoint,
+)
+from ramodel.nets.training.config import TrainingConfig
+from ramodel.nets.training.objective import TrainingObjective
 from ramodel.progress import Progress
 
 __all__ = ["Run"]

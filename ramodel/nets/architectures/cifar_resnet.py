@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from torch.nn.functional import pad, relu
 
 from ramodel.checks import LARGEST_SEED, integer
-from ramodel.nets.data_folder import in_data_folder
-from ramodel.nets.weights import put_weights, read_weights
+from ramodel.nets.architectures.weights import put_weights, read_weights
+from ramodel.nets.data.data_folder import in_data_folder
 
 __all__ = [
     "CIFAR10_IMAGES",

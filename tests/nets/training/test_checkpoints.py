@@ -61,7 +61,7 @@ def test_an_interrupted_run_equals_the_uninterrupted_one_bit_for_bit(
 
 def test_a_finished_run_is_not_run_again(new_network, three_digits, tmp_path, monkeypatch):
     first = quiet(new_network(), three_digits, tmp_path, iterations=20)
-    monkeypatch.setattr("ramodel.nets.quasi_newton.minimise_lbfgs", None)
+    monkeypatch.setattr("ramodel.nets.training.quasi_newton.minimise_lbfgs", None)
     again = quiet(new_network(), three_digits, tmp_path, iterations=20)
     assert msgspec.structs.replace(again, seconds=0.0) == msgspec.structs.replace(first, seconds=0.0)
     assert again.seconds >= load_checkpoint(tmp_path).seconds > 0.0
@@ -104,7 +104,10 @@ def test_everything_comes_back(new_network, tmp_path):
 def test_a_crash_while_writing_leaves_the_previous_checkpoint(new_network, tmp_path, monkeypatch):
     old, new = new_network(seed=1), new_network(seed=2)
     save_checkpoint(tmp_path, Checkpoint(network=old))
-    for broken in ("ramodel.nets.checkpoints.save_file", "ramodel.nets.checkpoints.msgspec.json.format"):
+    for broken in (
+        "ramodel.nets.training.checkpoints.save_file",
+        "ramodel.nets.training.checkpoints.msgspec.json.format",
+    ):
         with monkeypatch.context() as patch:
             patch.setattr(broken, lambda *_, **__: (_ for _ in ()).throw(OSError("disk full")))
             with pytest.raises(OSError, match="disk full"):

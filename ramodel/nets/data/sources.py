@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ramodel.checks import one_of
-from ramodel.nets.arrays import ARRAY_SUFFIXES, read_arrays
-from ramodel.nets.data_folder import data_root, in_data_folder
-from ramodel.nets.idx import read_idx
-from ramodel.nets.images import find_images
+from ramodel.nets.data.arrays import ARRAY_SUFFIXES, read_arrays
+from ramodel.nets.data.data_folder import data_root, in_data_folder
+from ramodel.nets.data.idx import read_idx
+from ramodel.nets.data.images import find_images
 
 __all__ = ["Samples", "Source", "finite_numbers", "holds_idx_files", "locate", "nonnegative_labels", "read_source"]
 

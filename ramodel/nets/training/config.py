@@ -5,8 +5,8 @@ from typing import Literal
 import msgspec
 
 from ramodel.checks import LARGEST_SEED, integer, nonnegative, one_of, positive
-from ramodel.nets.losses import Loss
-from ramodel.nets.objective import Decays
+from ramodel.nets.training.losses import Loss
+from ramodel.nets.training.objective import Decays
 
 __all__ = ["Optimiser", "Schedule", "TrainingConfig"]
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ramodel.checks import LARGEST_SEED, integer, nonnegative, one_of
-from ramodel.nets.blocks import Block, LinearBlock, TwoLayerBlock, draw_normal_, empty_linear
+from ramodel.nets.architectures.blocks import Block, LinearBlock, TwoLayerBlock, draw_normal_, empty_linear
 
 __all__ = ["EmbeddingMode", "NetworkConfig", "NetworkKind", "ResidualNetwork"]
 

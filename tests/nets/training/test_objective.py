@@ -3,9 +3,9 @@ import pytest
 import torch
 
 from ramodel.nets import NetworkConfig, ResidualNetwork
-from ramodel.nets.objective import Decays, TrainingObjective
+from ramodel.nets.training.objective import Decays, TrainingObjective
 from tests import tolerances
-from tests.nets.test_network import KINDS, weights_of
+from tests.nets.architectures.test_network import KINDS, weights_of
 from tests.reference import nets as reference
 
 DECAYS = Decays(embedding=0.1, blocks=0.2, head=0.3)

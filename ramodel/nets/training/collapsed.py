@@ -14,8 +14,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ramodel.nets.losses import Loss, one_hot
-from ramodel.nets.network import ResidualNetwork
+from ramodel.nets.architectures.network import ResidualNetwork
+from ramodel.nets.training.losses import Loss, one_hot
 
 __all__ = ["CollapsedLoss"]
 

@@ -11,9 +11,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ramodel.checks import existing_file, writable_folder
-from ramodel.nets.datasets import DataChoice
-from ramodel.nets.network import NetworkConfig, ResidualNetwork
-from ramodel.nets.training_config import TrainingConfig
+from ramodel.nets.architectures.network import NetworkConfig, ResidualNetwork
+from ramodel.nets.data.datasets import DataChoice
+from ramodel.nets.training.config import TrainingConfig
 
 __all__ = [
     "SUMMARY",

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ramodel.checks import finite_array, integer
-from ramodel.nets.arrays import ARRAY_SUFFIXES, read_arrays
-from ramodel.nets.datasets import spread_over_classes
-from ramodel.nets.images import find_images
-from ramodel.nets.sources import finite_numbers, holds_idx_files, locate, nonnegative_labels, read_source
+from ramodel.nets.data.arrays import ARRAY_SUFFIXES, read_arrays
+from ramodel.nets.data.datasets import spread_over_classes
+from ramodel.nets.data.images import find_images
+from ramodel.nets.data.sources import finite_numbers, holds_idx_files, locate, nonnegative_labels, read_source
 
 __all__ = ["InputKind", "Inputs", "load_inputs", "normalised"]
 

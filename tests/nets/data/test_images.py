@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from ramodel.nets import load_dataset
-from ramodel.nets.images import find_images
+from ramodel.nets.data.images import find_images
 
 
 def picture(seed=0, size=(5, 4), mode="RGB"):
@@ -148,7 +148,7 @@ def test_damaged_zip_files(tmp_path):
 
 
 def test_a_file_that_grows_beyond_measure_is_not_unpacked(tmp_path, monkeypatch):
-    monkeypatch.setattr("ramodel.nets.images._LARGEST_FILE", 100)
+    monkeypatch.setattr("ramodel.nets.data.images._LARGEST_FILE", 100)
     write(tmp_path / "data.zip", {"a/1.png": bytes(101)})
     with pytest.raises(ValueError, match=r"'a/1\.png' in .* is 101 bytes unpacked"):
         find_images(tmp_path / "data.zip")["train"].read()

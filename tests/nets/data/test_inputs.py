@@ -11,7 +11,7 @@ from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import save_file
 
 from ramodel.nets import DATA_FOLDER_VARIABLE, Inputs, load_inputs, normalised
-from tests.nets.test_images import png, write
+from tests.nets.data.test_images import png, write
 from tests.reference.nets import idx_bytes
 
 RNG = np.random.default_rng(0)

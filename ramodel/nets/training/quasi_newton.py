@@ -4,7 +4,7 @@ import math
 
 from torch import Tensor
 
-from ramodel.nets.run import Run
+from ramodel.nets.training.run import Run
 from ramodel.optimise import minimise_lbfgs
 
 __all__ = ["descend_quasi_newton"]

@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ramodel.nets.losses import mean_loss
-from ramodel.nets.objective import TrainingObjective, decay_groups
-from ramodel.nets.run import Run
-from ramodel.nets.training_config import Optimiser, TrainingConfig
+from ramodel.nets.training.config import Optimiser, TrainingConfig
+from ramodel.nets.training.losses import mean_loss
+from ramodel.nets.training.objective import TrainingObjective, decay_groups
+from ramodel.nets.training.run import Run
 
 __all__ = ["descend_first_order"]
 

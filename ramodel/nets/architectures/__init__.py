@@ -1,0 +1,1 @@
+"""The networks: every family, its configuration, and weights read from files."""

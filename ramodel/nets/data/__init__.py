@@ -1,0 +1,1 @@
+"""Labelled images and other inputs: found, decoded, split, normalised."""
