@@ -1,0 +1,1 @@
+"""The confrontation of sweeps, and of one own network, with the theory."""

@@ -1,0 +1,1 @@
+"""Sweeps: many cells from one configuration file, kept, continued, merged."""
