@@ -73,9 +73,10 @@ class CellStore:
         write_measurements(self.folder / f"{name}.nc", dataset)
         self._failure(name).unlink(missing_ok=True)
 
-    def write_failure(self, name: str, error: str) -> None:
+    def write_failure(self, name: str, error: str, traceback: str = "") -> None:
         """Store that cell `name` failed and why."""
-        write_atomically(self._failure(name), msgspec.json.encode({"cell": name, "error": error}))
+        record = {"cell": name, "error": error} | ({"traceback": traceback} if traceback else {})
+        write_atomically(self._failure(name), msgspec.json.encode(record))
 
     def read(self, name: str) -> xr.Dataset | None:
         """Return the result of cell `name`; None where there is none or its file is damaged."""
