@@ -7,12 +7,12 @@ from typing import Any
 import msgspec
 import numpy as np
 import xarray as xr
-from scipy.special import stdtrit
 
 from ramodel.comparison import Comparison
 from ramodel.experiments import readings
 from ramodel.experiments.claims import CLAIMS, DEPTH_CLAIMS, LEARNT, Claim, DepthClaim
-from ramodel.metrics import Fit, depth_exponent
+from ramodel.experiments.intervals import exponent, mean_interval
+from ramodel.metrics import Fit
 from ramodel.statements import STATEMENTS
 
 __all__ = ["DepthRow", "confront", "depth_rows", "in_order", "mean_interval"]
@@ -35,23 +35,6 @@ class DepthRow(msgspec.Struct, frozen=True, kw_only=True):
     unpredicted_share: float
     work_energy_error: float
     euler_error: float
-
-
-def mean_interval(values: Sequence[float], *, confidence: float = 0.95) -> tuple[float, float] | None:
-    """Return Student's t interval of the mean of `values`; None for fewer than two of them.
-
-    Examples
-    --------
-    >>> low, high = mean_interval([1.0, 2.0, 3.0])
-    >>> round(low, 3), round(high, 3)
-    (-0.484, 4.484)
-    """
-    if len(values) < 2:
-        return None
-    spread = float(np.std(values, ddof=1)) / math.sqrt(len(values))
-    reach = float(stdtrit(len(values) - 1, 0.5 + confidence / 2.0)) * spread
-    centre = float(np.mean(values))
-    return centre - reach, centre + reach
 
 
 def confront(cells: Cells) -> list[Comparison]:
@@ -185,15 +168,7 @@ def _across_depth(claim: DepthClaim, kind: str, cells: Cells) -> Comparison:
 
 
 def _exponent(nets: Sequence[xr.Dataset], values: Sequence[float]) -> Fit | None:
-    pairs = [
-        (float(cell.attrs["depth"]), value)
-        for cell, value in zip(nets, values, strict=True)
-        if math.isfinite(value) and value > 0.0
-    ]
-    if len({depth for depth, _ in pairs}) < 3:
-        return None
-    depths, kept = zip(*pairs, strict=True)
-    return depth_exponent(np.array(depths), np.array(kept))
+    return exponent([float(cell.attrs["depth"]) for cell in nets], values)
 
 
 def _select(cells: Cells, kind: str, arm: str) -> list[xr.Dataset]:

@@ -17,6 +17,7 @@ __all__ = [
     "Reading",
     "asymmetry",
     "balance_error",
+    "common_inverse_slope",
     "end_to_end_error",
     "energy_outside",
     "euler_error",
@@ -124,9 +125,30 @@ def top_singular_value(cell: xr.Dataset) -> float:
 
 
 def inverse_slope(cell: xr.Dataset) -> float:
-    """Slope of 1/s_l against the layer index l, s_l the median over inputs (S7: 1; S1, S6: 0)."""
-    top = cell["singular_value"].isel(rank=0).median("input").values
-    return float(inverse_line(top).slope) if top.size > 2 and (top > 0.0).all() else math.nan
+    """Slope of 1/s_l against the layer index l, s_l the median over inputs (S7: 1; S1, S6: 0).
+
+    Of several stages, the common slope within them; a stage of fewer than three blocks has none.
+    """
+    return common_inverse_slope(cell, cell["singular_value"].isel(rank=0).median("input"))
+
+
+def common_inverse_slope(cell: xr.Dataset, top: xr.DataArray) -> float:
+    """Return the common slope, within the stages of a network, of 1/value against the layer; NaN where there is none.
+
+    Parameters
+    ----------
+    cell
+        Its coordinate `stage` tells the stages apart; without it there is one.
+    top
+        A positive number for every layer.
+    """
+    stages = cell["stage"].values if "stage" in cell.coords else np.zeros(top.size)
+    parts = [top.values[stages == stage] for stage in dict.fromkeys(stages.tolist())]
+    lines = [(inverse_line(part).slope, part.size) for part in parts if part.size > 2 and (part > 0.0).all()]
+    if len(lines) == 1:
+        return float(lines[0][0])
+    weight = sum(size**3 - size for _, size in lines)  # the squares of the layer indices about their mean, times 12
+    return float(sum(slope * (size**3 - size) for slope, size in lines) / weight) if weight else math.nan
 
 
 def _scalar(cell: xr.Dataset, name: str) -> float:
@@ -149,7 +171,7 @@ def _aligned(cell: xr.Dataset, name: str) -> tuple[NDArray[np.float64], NDArray[
 
 
 def _off_diagonal_mean(grid: NDArray[np.float64]) -> float:
-    depth = grid.shape[0]
-    if depth < 2:
-        return math.nan
-    return float(grid[~np.eye(depth, dtype=bool)].mean())
+    """Mean over pairs of different layers; those of different stages are NaN and left out."""
+    pairs = grid[~np.eye(grid.shape[0], dtype=bool)]
+    known = pairs[~np.isnan(pairs)]
+    return float(known.mean()) if known.size else math.nan
