@@ -68,6 +68,12 @@ class Train(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
     initial_orthogonal: Maybe[float] = None
     """Multiple of a random orthogonal matrix in the initial branches; by default 0, and 1.2 with --no-skip."""
 
+    keep_probability: float = 1.0
+    """Stochastic depth: the probability that a whole branch is kept in a step of training (not for lbfgs)."""
+
+    rescale_kept: Switch = False
+    """Count branches that are kept 1/q times in training, and all of them once in evaluation (q times by default)."""
+
     optimiser: Literal["lbfgs", "sgd", "adam", "adamw"] = "lbfgs"
     """Optimiser; `lbfgs` is full-batch and reaches stationarity, `adamw` does not aim at it (decoupled decay)."""
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ramodel import metrics
-from ramodel.nets import Block, Dataset, Loss, ResidualNetwork, spread_over_classes
+from ramodel.nets import Dataset, Loss, ResidualNetwork, spread_over_classes
 from ramodel.spectra import Spectra, measure, work_and_energy
 
 __all__ = ["EXTRA_RANKS", "measure_network"]
@@ -119,7 +119,10 @@ def _work(
     loss: Loss,
 ) -> None:
     done = work_and_energy(network, dataset.train_inputs, dataset.train_labels, loss)
-    energy = [jacobian_decay * _squared_norm(cast(Block, block).output_weight) for block in network.blocks]
+    energy = [
+        jacobian_decay * sum(_squared_norm(parameter) for parameter in network.output_parameters(block))
+        for block in network.residual_blocks
+    ]
     _put(found, "block_work", ("layer",), done.work, "-<g_l, f_l(h_(l-1))>, work against the loss")
     _put(found, "block_energy", ("layer",), energy, "lam_J |B_l|^2, energy of a block's output weights")
     _put(found, "euler_work", ("state",), done.euler, "-<g_l, h_l>")

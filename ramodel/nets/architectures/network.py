@@ -8,6 +8,8 @@ from torch import Tensor, nn
 
 from ramodel.checks import LARGEST_SEED, integer, nonnegative, one_of
 from ramodel.nets.architectures.blocks import Block, LinearBlock, TwoLayerBlock, draw_normal_, empty_linear
+from ramodel.nets.architectures.stochastic_depth import StochasticDepth, require_keep_probability
+from ramodel.nets.architectures.trainable import BlockNetwork
 
 __all__ = ["EmbeddingMode", "NetworkConfig", "NetworkKind", "ResidualNetwork"]
 
@@ -17,7 +19,9 @@ EmbeddingMode = Literal["trained", "fixed", "identity"]
 _ACTIVATIONS: dict[str, type[nn.Module]] = {"factored": nn.Identity, "relu": nn.ReLU, "gelu": nn.GELU}
 
 
-class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class NetworkConfig(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="family", tag="model"
+):
     """What defines a network, its initial weights included.
 
     Parameters
@@ -46,8 +50,11 @@ class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         Multiple of a random orthogonal matrix, another one in each block, that the initial branch has besides; None
         means 0 with skip and 1.2 without, where smaller starts collapse to zero. (Multiples of the identity would give
         all blocks one frame from the start, which S8 says training has no reason to find.)
+    keep_probability, rescale_kept
+        Stochastic depth (S13): in training whole branches are left out with probability 1 - q; in evaluation they count
+        q times. With `rescale_kept` those that are kept count 1/q times in training, and once in evaluation.
     seed
-        Seed of the initial weights.
+        Seed of the initial weights, and of the branches that are left out.
 
     Raises
     ------
@@ -68,6 +75,8 @@ class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     head_scale: float = 1.0
     block_scale: float = 1.0
     initial_orthogonal: float | None = None
+    keep_probability: float = 1.0
+    rescale_kept: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -86,10 +95,11 @@ class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             nonnegative(name, getattr(self, name))
         if self.initial_orthogonal is not None:
             nonnegative("initial_orthogonal", self.initial_orthogonal)
+        require_keep_probability(self.keep_probability, skip=self.skip)
         integer("seed", self.seed, minimum=0, maximum=LARGEST_SEED)
 
 
-class ResidualNetwork(nn.Module):
+class ResidualNetwork(BlockNetwork):
     """A residual network z = W h_L, h_l = h_{l-1} + f_l(h_{l-1}), h_0 = E x, in float64.
 
     Attributes
@@ -170,8 +180,8 @@ class ResidualNetwork(nn.Module):
 
     @property
     def is_collapsible(self) -> bool:
-        """Whether the whole network is one matrix: no activation and no biases."""
-        return self.is_linear and not self.config.bias
+        """Whether the whole network is one matrix: no activation, no biases, no branches left out at random."""
+        return self.is_linear and not self.config.bias and self.config.keep_probability == 1.0
 
     def jacobians(self) -> Tensor:
         """Return the Jacobians J_l of the branches as [L, width, width]; the network must have linear blocks.
@@ -202,7 +212,8 @@ class ResidualNetwork(nn.Module):
 
 
 def _block(config: NetworkConfig) -> Block:
-    options: dict[str, Any] = {"skip": config.skip, "bias": config.bias}
+    drop = StochasticDepth(config.keep_probability, rescale=config.rescale_kept)
+    options: dict[str, Any] = {"skip": config.skip, "bias": config.bias, "drop": drop}
     if config.kind == "linear":
         return LinearBlock(config.width, **options)
     activation = _ACTIVATIONS[config.kind]()

@@ -72,7 +72,7 @@ def trained(
         reject()
     found = work_and_energy(network, inputs, labels, "cross-entropy")
     with torch.no_grad():
-        energy = [jacobian_decay * float(block.output_weight.square().sum()) for block in _blocks(network)]
+        energy = [jacobian_decay * float(block.outer.weight.square().sum()) for block in _blocks(network)]
         head = head_decay * float(network.head.weight.square().sum())
     share = 0.5 if twice else 1.0
     departure = np.append(found.work - share * np.array(energy), found.head_work - head)
