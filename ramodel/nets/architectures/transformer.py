@@ -1,7 +1,6 @@
 """A small causal transformer with pre-norm blocks, of the size of nanoGPT's character models (Karpathy)."""
 
 import math
-from collections.abc import Iterator
 from typing import Literal, cast
 
 import msgspec
@@ -9,10 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
-from ramodel.checks import LARGEST_SEED, integer, one_of, positive
-from ramodel.nets.architectures.trainable import Parts, TrainableNetwork
+from ramodel.checks import LARGEST_SEED, integer, one_of
+from ramodel.nets.architectures.blocks import Block, draw_normal_
+from ramodel.nets.architectures.stochastic_depth import StochasticDepth, require_keep_probability
+from ramodel.nets.architectures.trainable import BlockNetwork
 
-__all__ = ["Transformer", "TransformerBlock", "TransformerConfig"]
+__all__ = ["Transformer", "TransformerConfig"]
 
 
 class TransformerConfig(
@@ -47,7 +48,7 @@ class TransformerConfig(
     bias
         Whether linear maps and norms have biases. They are never decayed.
     tied
-        Whether the head is the token embedding itself.
+        Whether the head is the token embedding itself, decayed like an embedding then.
     seed
         Seed of the initial weights and of the branches that are left out.
 
@@ -83,10 +84,7 @@ class TransformerConfig(
         one_of("block", self.block, ["layer", "addition", "parallel"])
         one_of("activation", self.activation, ["gelu", "relu"])
         one_of("normalisation", self.normalisation, ["layer", "none"])
-        if positive("keep_probability", self.keep_probability) > 1.0:
-            raise ValueError(f"keep_probability is {self.keep_probability}; it must be at most 1.")
-        if self.keep_probability < 1.0 and not self.skip:
-            raise ValueError(f"keep_probability is {self.keep_probability}; without skip it must be 1.")
+        require_keep_probability(self.keep_probability, skip=self.skip)
         integer("seed", self.seed, minimum=0, maximum=LARGEST_SEED)
 
     @property
@@ -95,106 +93,79 @@ class TransformerConfig(
         return self.vocabulary
 
 
-class TransformerBlock(nn.Module):
-    """One step ``block(h) = h + block.branch(h)`` on states [N, T, width]; without skip, the branch alone.
+class Attention(Block):
+    """f(h) = O attention(norm(h)): every token reads itself and the tokens before it, in `heads` ways."""
 
-    In evaluation mode a branch that training left out now and then counts `keep_probability` times. Subclasses give
-    `branch` and `output_parameters`.
-    """
-
-    def __init__(self, config: TransformerConfig) -> None:
-        super().__init__()
-        self.skip = config.skip
-        self.keep_probability = config.keep_probability
-
-    def branch(self, hidden: Tensor) -> Tensor:
-        """Return what the block adds to `hidden` [N, T, width] where it is not left out."""
-        raise NotImplementedError
-
-    def output_parameters(self) -> tuple[nn.Parameter, ...]:
-        """Return the weights in which the last operation of the branch is linear (S19); none where it is not."""
-        raise NotImplementedError
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        """Return the next state [N, T, width]."""
-        added = self.branch(hidden)
-        if not self.skip:
-            return added
-        return hidden + (added if self.training or self.keep_probability == 1.0 else self.keep_probability * added)
-
-
-class Attention(TransformerBlock):
-    """branch(h) = O attention(norm(h)): every token reads itself and the tokens before it, in `heads` ways."""
-
-    def __init__(self, config: TransformerConfig) -> None:
-        super().__init__(config)
+    def __init__(self, config: TransformerConfig, drop: StochasticDepth | None = None) -> None:
+        super().__init__(skip=config.skip, drop=drop)
         self.heads = config.heads
         self.norm = _norm(config)
         self.read = _linear(config.width, 3 * config.width, bias=config.bias)
         self.output = _linear(config.width, config.width, bias=config.bias)
 
-    def branch(self, hidden: Tensor) -> Tensor:
-        """Return what attention adds to `hidden` [N, T, width]."""
+    def transform(self, hidden: Tensor) -> Tensor:
+        """Return f at `hidden` [N, T, width]."""
         samples, tokens, width = hidden.shape
         read = self.read(self.norm(hidden)).view(samples, tokens, 3, self.heads, width // self.heads)
         query, key, value = read.permute(2, 0, 3, 1, 4)
         found = scaled_dot_product_attention(query, key, value, is_causal=True)
         return self.output(found.transpose(1, 2).reshape(samples, tokens, width))  # type: ignore[no-any-return]
 
+    @property
     def output_parameters(self) -> tuple[nn.Parameter, ...]:
-        """Return O."""
+        """O [width, width]."""
         return (cast(nn.Parameter, self.output.weight),)
 
 
-class FeedForward(TransformerBlock):
-    """branch(h) = B phi(A norm(h)), at every token by itself."""
+class FeedForward(Block):
+    """f(h) = B phi(A norm(h)), at every token by itself."""
 
-    def __init__(self, config: TransformerConfig) -> None:
-        super().__init__(config)
+    def __init__(self, config: TransformerConfig, drop: StochasticDepth | None = None) -> None:
+        super().__init__(skip=config.skip, drop=drop)
         hidden = config.hidden or 4 * config.width
         self.norm = _norm(config)
         self.inner = _linear(config.width, hidden, bias=config.bias)
         self.activation = nn.GELU() if config.activation == "gelu" else nn.ReLU()
         self.output = _linear(hidden, config.width, bias=config.bias)
 
-    def branch(self, hidden: Tensor) -> Tensor:
-        """Return what the feed-forward part adds to `hidden` [N, T, width]."""
+    def transform(self, hidden: Tensor) -> Tensor:
+        """Return f at `hidden` [N, T, width]."""
         return self.output(self.activation(self.inner(self.norm(hidden))))  # type: ignore[no-any-return]
 
+    @property
     def output_parameters(self) -> tuple[nn.Parameter, ...]:
-        """Return B."""
+        """B [width, hidden]."""
         return (cast(nn.Parameter, self.output.weight),)
 
 
-class Layer(TransformerBlock):
-    """Attention a and feed-forward part m as one block: branch(h) = a(h) + m(h + a(h)), in parallel a(h) + m(h).
+class Layer(Block):
+    """Attention a and feed-forward part m as one block: f(h) = a(h) + m(h + a(h)), or a(h) + m(h) in parallel.
 
-    Without skip, one after the other, m(a(h)).
+    Without skip f(h) = m(a(h)), one after the other.
     """
 
-    def __init__(self, config: TransformerConfig) -> None:
-        super().__init__(config)
+    def __init__(self, config: TransformerConfig, drop: StochasticDepth | None = None) -> None:
+        super().__init__(skip=config.skip, drop=drop)
         self.parallel = config.block == "parallel"
         self.attention = Attention(config)
         self.feed_forward = FeedForward(config)
 
-    def branch(self, hidden: Tensor) -> Tensor:
-        """Return what the layer adds to `hidden` [N, T, width]."""
-        attended = self.attention.branch(hidden)
+    def transform(self, hidden: Tensor) -> Tensor:
+        """Return f at `hidden` [N, T, width]."""
+        attended = self.attention.transform(hidden)
         if self.parallel:
-            return attended + self.feed_forward.branch(hidden)
+            return attended + self.feed_forward.transform(hidden)
         if not self.skip:
-            return self.feed_forward.branch(attended)
-        return attended + self.feed_forward.branch(hidden + attended)
+            return self.feed_forward.transform(attended)
+        return attended + self.feed_forward.transform(hidden + attended)
 
+    @property
     def output_parameters(self) -> tuple[nn.Parameter, ...]:
-        """Return O and B in parallel; one after the other, what O adds passes through m: then there are none."""
-        if not self.parallel:
-            return ()
-        return (*self.attention.output_parameters(), *self.feed_forward.output_parameters())
+        """O and B in parallel. One after the other there are none: what O adds goes through m too."""
+        return (*self.attention.output_parameters, *self.feed_forward.output_parameters) if self.parallel else ()
 
 
-class Transformer(TrainableNetwork):
+class Transformer(BlockNetwork):
     """z = W norm(h_L), h_0 = token embedding + learnt position, h_l = h_{l-1} + f_l(h_{l-1}), at every token.
 
     Made in float32. Matrices start from normal numbers of variance 1 / fan-in, the last ones of each branch divided by
@@ -225,7 +196,9 @@ class Transformer(TrainableNetwork):
         self.token_embedding = _embedding(config.vocabulary, config.width)
         self.position_embedding = _embedding(config.context, config.width)
         kinds = (Attention, FeedForward) if config.block == "addition" else (Layer,)
-        self.blocks = nn.ModuleList(kind(config) for _ in range(config.depth) for kind in kinds)
+        self.blocks = nn.ModuleList(
+            kind(config, StochasticDepth(config.keep_probability)) for _ in range(config.depth) for kind in kinds
+        )
         self.norm = _norm(config)
         self.head = _linear(config.width, config.vocabulary, bias=config.bias)
         self._initialise()
@@ -259,55 +232,15 @@ class Transformer(TrainableNetwork):
 
     @torch.no_grad()
     def _initialise(self) -> None:
-        """Draw the weights in the order of the layers, whatever counts as a block."""
+        """Draw the weights, part after part: the same ones whatever counts as a block."""
         generator = torch.Generator().manual_seed(self.config.seed)
-        additions = 2 * self.config.depth
         for embedding in (self.token_embedding, self.position_embedding):
             embedding.weight.normal_(generator=generator).div_(math.sqrt(self.config.width))
-        for part in self._parts_of_layers():
-            for name, linear in part.named_children():
-                if isinstance(linear, nn.Linear):
-                    shrink = additions if name == "output" and self.config.skip else 1
-                    linear.weight.normal_(generator=generator).div_(math.sqrt(linear.in_features * shrink))
-        self.head.weight.normal_(generator=generator).div_(math.sqrt(self.config.width))
-        for name, parameter in self.named_parameters():
-            if name.endswith("bias"):
-                parameter.zero_()
-
-    def _parts_of_layers(self) -> Iterator[Attention | FeedForward]:
-        for module in self.blocks.modules():
-            if isinstance(module, (Attention, FeedForward)):
-                yield module
-
-    @property
-    def residual_blocks(self) -> tuple[TransformerBlock, ...]:
-        """The layers, or the additions where the configuration says so: one stage."""
-        return cast(tuple[TransformerBlock, ...], tuple(self.blocks))
-
-    def branch(self, block: nn.Module, hidden: Tensor) -> Tensor:
-        """Return what `block` adds to `hidden` [N, T, width]."""
-        return cast(TransformerBlock, block).branch(hidden)
-
-    def output_parameters(self, block: nn.Module) -> tuple[nn.Parameter, ...]:
-        """Return the weights in which the last operation of the branch is linear (S19).
-
-        Attention's output matrix and the second feed-forward matrix: each of its own block of kind "addition", both of
-        a "parallel" one. A block of kind "layer" has none: what its attention adds goes through the feed-forward part.
-        """
-        return cast(TransformerBlock, block).output_parameters()
-
-    def parts(self) -> Parts:
-        """Return the trained parameters by what decays them; a tied embedding counts as the head."""
-        parts = Parts([], [], [], [], [])
-        for name, parameter in self.named_parameters():
-            inside = name.startswith("blocks.")
-            if name.endswith("bias") or (name.startswith("norm.") and not inside):
-                parts.biases.append(parameter)
-            elif inside:
-                (parts.norms if name.endswith("norm.weight") else parts.blocks).append(parameter)
-            else:
-                (parts.head if parameter is self.head.weight else parts.embedding).append(parameter)
-        return parts
+        last = 1.0 / math.sqrt(2 * self.config.depth) if self.config.skip else 1.0
+        for name, module in self.blocks.named_modules():
+            if isinstance(module, nn.Linear):
+                draw_normal_(module, last if name.endswith("output") else 1.0, generator)
+        draw_normal_(self.head, 1.0, generator)
 
 
 def _norm(config: TransformerConfig) -> nn.Module:
