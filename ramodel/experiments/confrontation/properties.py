@@ -1,0 +1,135 @@
+"""Readings beside those of `ramodel.experiments.readings`: one number each of one measured network."""
+
+import math
+
+import numpy as np
+import xarray as xr
+
+from ramodel import metrics
+from ramodel.experiments.confrontation.predictions import settings
+from ramodel.experiments.readings import common_inverse_slope, subspace_affinity
+
+__all__ = [
+    "affinity_excess",
+    "asymmetry_rate",
+    "collapse_gain",
+    "coupling",
+    "effective_rank_ratio",
+    "euler_spread",
+    "generalisation_gap",
+    "gradient_bound_excess",
+    "gradient_norm_spread",
+    "inverse_slope_eigen",
+    "last_state",
+    "norm_growth",
+    "secant_advantage",
+    "top_value_spread",
+]
+
+_ROUNDING = 1e-12
+"""Asymmetry below which nothing but rounding is left."""
+
+
+def affinity_excess(cell: xr.Dataset) -> float:
+    """Return the affinity of top-C subspaces minus that of random ones, ``C/d`` (0: chance, RA2)."""
+    width = cell.sizes["index"] if "index" in cell.sizes else settings(cell, "network").get("width")
+    return subspace_affinity(cell) - cell.sizes["class"] / width if width else math.nan
+
+
+def asymmetry_rate(cell: xr.Dataset) -> float:
+    """Return the rate at which the asymmetry fades in training, in units of lam_J (S12: the slowest rate, at most 2).
+
+    Slope of ``-ln asymmetry`` against time, ``lam_J * learning rate * iteration``, over the later half of the looks;
+    of gradient descent at a constant rate, without momentum. NaN without decay: there is then no such clock.
+    """
+    training = settings(cell, "training")
+    clock = float(training.get("jacobian_decay", 0.0)) * float(training.get("learning_rate", 0.0))
+    asymmetry = cell["asymmetry_during"].values
+    later = slice(len(asymmetry) // 2, None)
+    time, values = clock * cell["iteration"].values[later], asymmetry[later]
+    kept = values > _ROUNDING
+    if clock == 0.0 or kept.sum() < 2:
+        return math.nan
+    return -float(np.polyfit(time[kept], np.log(values[kept]), 1)[0])
+
+
+def collapse_gain(cell: xr.Dataset) -> float:
+    """Return ``ln NC1`` of the last state minus that of the first (below 0: classes draw together along depth)."""
+    values = cell["variability_error"].values
+    return float(np.log(values[-1] / values[0])) if values[0] > 0.0 and values[-1] > 0.0 else math.nan
+
+
+def coupling(cell: xr.Dataset) -> float:
+    """Return the mean coupling m_K over pairs of different layers (S17: 0)."""
+    grid = cell["coupling_error"].values
+    pairs = grid[~np.eye(len(grid), dtype=bool)]
+    known = pairs[np.isfinite(pairs)]
+    return float(known.mean()) if known.size else math.nan
+
+
+def effective_rank_ratio(cell: xr.Dataset) -> float:
+    """Return the effective rank of a Jacobian over C, the median over layers and inputs (RA3: at most 1)."""
+    variable = cell["spectrum"] if "spectrum" in cell else cell["singular_value"]
+    values = variable.values.reshape(-1, variable.shape[-1])
+    values = values[np.isfinite(values).all(axis=-1) & (values[:, 0] > 0.0)]
+    return float(np.median(metrics.effective_rank(values))) / cell.sizes["class"] if len(values) else math.nan
+
+
+def euler_spread(cell: xr.Dataset) -> float:
+    """Return ``(max - min) / |mean|`` over layers of ``-<g_l, h_l>`` (0 in bias-free 1-homogeneous networks, S19)."""
+    values = cell["euler_work"].values
+    values = values[np.isfinite(values)]
+    mean = abs(float(values.mean())) if values.size else 0.0
+    return float(np.ptp(values)) / mean if mean > 0.0 else math.nan
+
+
+def generalisation_gap(cell: xr.Dataset) -> float:
+    """Return training accuracy minus test accuracy."""
+    return float(cell["train_accuracy"]) - float(cell["test_accuracy"])
+
+
+def gradient_bound_excess(cell: xr.Dataset) -> float:
+    """Return the largest ``|g_(l-1)|/|g_l| - (1 + s_1)`` over blocks, s_1 the largest over inputs (S9: at most 0)."""
+    bound = 1.0 + cell["singular_value"].isel(rank=0).max("input")
+    return float((cell["gradient_norm_ratio"] - bound).max())
+
+
+def gradient_norm_spread(cell: xr.Dataset) -> float:
+    """Return the largest ``|ln(|g_(l-1)|/|g_l|)|`` over blocks (0: norms are preserved, S9)."""
+    ratios = cell["gradient_norm_ratio"].values
+    ratios = ratios[ratios > 0.0]
+    return float(np.abs(np.log(ratios)).max()) if ratios.size else math.nan
+
+
+def inverse_slope_eigen(cell: xr.Dataset) -> float:
+    """Return the slope of 1/eig_l against l, of the mean Jacobian in whitened coordinates (S7: 1; S1, S6: 0).
+
+    Where those were not measured, of its largest eigenvalue; that is the same if blocks obey S7.
+    """
+    name = "whitened_singular_value" if "whitened_singular_value" in cell else "eigenvalue"
+    return common_inverse_slope(cell, cell[name].isel(rank=0))
+
+
+def last_state(cell: xr.Dataset, variable: str) -> float:
+    """Return a Neural Collapse metric at the last state."""
+    return float(cell[variable].values[-1])
+
+
+def norm_growth(cell: xr.Dataset) -> float:
+    """Return the mean growth of the norm of the state in a block, the median over inputs."""
+    return float(cell["norm_growth"].median())
+
+
+def secant_advantage(cell: xr.Dataset) -> float:
+    """Return the departure from S6's law of the secant minus that of the Jacobian at an input, medians over layers.
+
+    Below 0 the secant obeys the law better.
+    """
+    errors = cell["stand_in_error"].sel(law="nuclear").median("layer")
+    return float(errors.sel(stand_in="secant") - errors.sel(stand_in="input"))
+
+
+def top_value_spread(cell: xr.Dataset) -> float:
+    """Return the coefficient of variation of s_1 over layers, s_1 the median over inputs (S1, S6: 0)."""
+    top = cell["singular_value"].isel(rank=0).median("input").values
+    return float(np.std(top) / np.mean(top)) if np.mean(top) > 0.0 else math.nan
