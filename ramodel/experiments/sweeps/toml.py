@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import tomllib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ import msgspec
 
 from ramodel.experiments.sweeps.config import SweepConfig
 
-__all__ = ["to_toml"]
+__all__ = ["from_toml", "to_toml"]
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -28,6 +29,17 @@ def to_toml(config: SweepConfig) -> str:
     <BLANKLINE>
     """
     return "".join(f"{_key(name)} = {_value(value, 0)}\n" for name, value in _settings(config).items())
+
+
+def from_toml(text: str) -> SweepConfig:
+    """Return the sweep that `to_toml` wrote; its settings are checked, its names (laws, arms of claims) are not.
+
+    Raises
+    ------
+    ValueError
+        If it is not TOML or not a sweep.
+    """
+    return msgspec.convert(tomllib.loads(text), SweepConfig)
 
 
 def _settings(struct: msgspec.Struct) -> dict[str, Any]:

@@ -1,0 +1,255 @@
+"""The work of a sweep: jobs, what comes of them, and the places where they run."""
+
+import errno
+import time
+import traceback
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import joblib
+import msgspec
+import xarray as xr
+from threadpoolctl import threadpool_limits
+
+from ramodel.experiments.sweeps.archive import Failure
+from ramodel.experiments.sweeps.cells import SweepCell
+from ramodel.experiments.sweeps.config import SweepConfig
+
+__all__ = ["Backend", "Job", "Outcome", "carry_out", "jobs_of", "work_off"]
+
+Backend = Literal["local", "dask"]
+
+_BATCHED_OPTIMISERS = ("sgd", "adam", "adamw")
+_SECONDS_TO_CONNECT = 15
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """What a process is asked to do: one cell, or several that are trained as one programme.
+
+    Parameters
+    ----------
+    cells, config
+        What to compute.
+    store
+        Folder with the cells of the sweep: where it can be seen, checkpoints go there.
+    data_folder, device
+        As in `run_sweep_cell`.
+    deadline
+        Time, as `time.time` tells it, at which a training stops and leaves a checkpoint; None for none.
+    """
+
+    cells: tuple[SweepCell, ...]
+    config: SweepConfig
+    store: Path
+    data_folder: Path | None
+    device: str
+    deadline: float | None
+
+    @property
+    def expected_cost(self) -> float:
+        """Rough relative time."""
+        return sum(cell.expected_cost for cell in self.cells)
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a cell: a result, a failure, or neither where time was up or the disk is full.
+
+    Parameters
+    ----------
+    name
+        Of the cell.
+    result, failure
+        At most one of them.
+    disk_full
+        Path that could not be written.
+    seconds
+        What this cell took this time.
+    """
+
+    name: str
+    result: xr.Dataset | None = None
+    failure: Failure | None = None
+    disk_full: str | None = None
+    seconds: float = 0.0
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the cell is done with, well or not."""
+        return self.result is not None or self.failure is not None
+
+
+def jobs_of(cells: Sequence[SweepCell], *, batched: bool, **settings: Any) -> list[Job]:
+    """Return jobs for these cells, the longest first.
+
+    With `batched`, cells whose networks differ in seeds, decays and learning rates only are one job.
+    """
+    groups: dict[bytes, list[SweepCell]] = {}
+    for cell in cells:
+        key = _batch_key(cell) if batched and _can_be_batched(cell) else cell.name.encode()
+        groups.setdefault(key, []).append(cell)
+    jobs = [Job(cells=tuple(group), **settings) for group in groups.values()]
+    return sorted(jobs, key=lambda job: job.expected_cost, reverse=True)
+
+
+def carry_out(job: Job) -> list[Outcome]:
+    """Compute the cells of a job on one thread; whatever goes wrong becomes an outcome."""
+    left = None if job.deadline is None else job.deadline - time.time()
+    if left is not None and left <= 0.0:
+        return [Outcome(name=cell.name) for cell in job.cells]
+    began = time.perf_counter()
+    names = [cell.name for cell in job.cells]
+    try:
+        with _one_thread(), _marked(job) as folder:
+            results = _compute(job, folder, left)
+    except Exception as error:  # noqa: BLE001  (whatever it is, it is kept and reported, and the other cells go on)
+        full = _disk_full(error)
+        failure = None if full else Failure(f"{type(error).__name__}: {error}", traceback.format_exc())
+        return [Outcome(name=name, failure=failure, disk_full=full) for name in names]
+    each = (time.perf_counter() - began) / len(names)
+    return [Outcome(name=name, result=result, seconds=each) for name, result in zip(names, results, strict=True)]
+
+
+def work_off(jobs: Sequence[Job], *, workers: int, backend: Backend, address: str | None) -> Iterator[list[Outcome]]:
+    """Run jobs in processes, here or on a Dask cluster, and yield their outcomes as they come.
+
+    A process that dies takes the pool with it: what it may have been working on is tried again, alone, after all
+    others, and is a failure if its process dies once more. A Dask cluster gives such work to another worker by itself.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If backend "dask" is not installed.
+    ValueError
+        If no scheduler answers at `address`.
+    """
+    waiting = {job.cells[0].name: job for job in jobs}
+    suspects: dict[str, Job] = {}
+    with _place(backend, address):
+        deaths = _deaths(backend)
+        while waiting:
+            try:
+                for outcomes in _pool(workers, list(waiting.values())):
+                    waiting.pop(outcomes[0].name)
+                    yield outcomes
+            except deaths:
+                began = {name: job for name, job in waiting.items() if _mark(job, job.cells[0]).exists()} or waiting
+                waiting = {name: job for name, job in waiting.items() if name not in began}
+                suspects |= began
+        for job in suspects.values():
+            try:
+                yield from _pool(max(workers, 2), [job])  # 2: joblib runs a single worker inside this process
+            except deaths:
+                failure = Failure("its process was killed twice, perhaps for lack of memory")
+                yield [Outcome(name=cell.name, failure=failure) for cell in job.cells]
+
+
+def _pool(workers: int, jobs: Iterable[Job]) -> Iterator[list[Outcome]]:
+    pool = joblib.Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1)
+    yield from pool(joblib.delayed(carry_out)(job) for job in jobs)
+
+
+def _compute(job: Job, folder: Path | None, stop_after: float | None) -> Sequence[xr.Dataset | None]:
+    from ramodel.experiments.sweeps.run import run_sweep_batch, run_sweep_cell  # torch: only those who run need it
+
+    if len(job.cells) > 1:
+        return run_sweep_batch(job.cells, job.config, data_folder=job.data_folder, device=job.device)
+    found = run_sweep_cell(
+        job.cells[0],
+        job.config,
+        data_folder=job.data_folder,
+        device=job.device,
+        folder=folder,
+        stop_after=stop_after,
+    )
+    return [found]
+
+
+@contextmanager
+def _marked(job: Job) -> Iterator[Path | None]:
+    """Give the folder for checkpoints of a job's cell, marked as running; None where it cannot be seen from here."""
+    if not job.store.is_dir():
+        yield None
+        return
+    marks = [_mark(job, cell) for cell in job.cells]
+    try:
+        for mark in marks:
+            mark.parent.mkdir(exist_ok=True)
+            mark.touch()
+        yield marks[0].parent
+    finally:
+        for mark in marks:
+            mark.unlink(missing_ok=True)
+
+
+def _mark(job: Job, cell: SweepCell) -> Path:
+    return job.store / f"{cell.name}.part" / "running"
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _disk_full(error: BaseException | None) -> str | None:
+    """Return the file that found the disk full, looking through causes; safetensors says it in words only."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            return str(error.filename or "a temporary file")
+        if "No space left on device" in str(error):
+            return "a checkpoint"
+        error = error.__cause__
+    return None
+
+
+def _can_be_batched(cell: SweepCell) -> bool:
+    return cell.training.optimiser in _BATCHED_OPTIMISERS and not cell.measure.during and cell.training.iterations > 0
+
+
+def _batch_key(cell: SweepCell) -> bytes:
+    same = msgspec.structs.replace(
+        cell.training, seed=0, jacobian_decay=0.0, head_decay=0.0, embedding_decay=0.0, learning_rate=1.0
+    )
+    return msgspec.json.encode((cell.network, cell.data, same), order="sorted")
+
+
+def _deaths(backend: Backend) -> type[BaseException]:
+    """Return what is raised where a process that worked died."""
+    if backend == "local":
+        from joblib.externals.loky.process_executor import BrokenProcessPool
+
+        return BrokenProcessPool  # type: ignore[no-any-return]
+    from distributed import KilledWorker
+
+    return KilledWorker
+
+
+@contextmanager
+def _place(backend: Backend, address: str | None) -> Iterator[None]:
+    """Send work to processes of this machine, or to the cluster whose scheduler is at `address`."""
+    if backend == "local":
+        yield
+        return
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise ModuleNotFoundError(
+            "backend 'dask' needs dask and distributed; install them with `pip install ramodel[cluster]`."
+        ) from error
+    if address is None:
+        raise ValueError("address is missing; backend 'dask' needs that of a scheduler, such as tcp://127.0.0.1:8786.")
+    try:
+        client = Client(address, timeout=_SECONDS_TO_CONNECT, set_as_default=False)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        raise ValueError(f"address is {address!r}; no Dask scheduler answers there ({error}).") from error
+    with client, joblib.parallel_config("dask", client=client):
+        yield
