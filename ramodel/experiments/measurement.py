@@ -1,6 +1,6 @@
 """What is measured on a network: spectra, alignment, trajectories, work and energy, as one dataset with named axes."""
 
-from typing import cast
+import copy
 
 import numpy as np
 import torch
@@ -8,131 +8,146 @@ import xarray as xr
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ramodel import metrics
-from ramodel.nets import Dataset, Loss, ResidualNetwork, spread_over_classes
-from ramodel.spectra import Spectra, measure, work_and_energy
+from ramodel.experiments.measured.collapse import measured_collapse
+from ramodel.experiments.measured.jacobians import measured_jacobians
+from ramodel.experiments.measured.objective import measured_objective
+from ramodel.experiments.measured.samples import SampleStates, states_of_samples
+from ramodel.experiments.measured.trajectories import measured_trajectories
+from ramodel.experiments.measured.variables import put
+from ramodel.experiments.measured.walk import Stage, found_stages
+from ramodel.experiments.sweeps.config import MeasureSettings
+from ramodel.nets import Dataset, Loss, TrainingConfig, spread_over_classes
+from ramodel.nets.architectures.trainable import TrainableNetwork
+from ramodel.nets.training.objective import Decays
+from ramodel.spectra import Spectra, measure
 
 __all__ = ["EXTRA_RANKS", "measure_network"]
 
 EXTRA_RANKS = 2
 """Singular triplets kept beyond the number of classes, so that the gap after the C-th can be seen."""
 
+_WHOLE = 128
+"""Numbers in a state up to which Jacobians are decomposed whole; of wider ones only the leading triplets are found."""
+
+_WHITENED = 512
+"""Numbers in a state up to which whitened coordinates are taken."""
+
 
 def measure_network(
-    network: ResidualNetwork,
+    network: TrainableNetwork,
     dataset: Dataset,
     *,
     inputs: int,
     jacobian_decay: float,
     head_decay: float,
     loss: Loss = "cross-entropy",
+    embedding_decay: float | None = None,
+    settings: MeasureSettings | None = None,
+    training: TrainingConfig | None = None,
 ) -> xr.Dataset:
     """Measure one network at `inputs` test inputs, at their class means and, for S19, on the whole training set.
+
+    The residual blocks of all stages stand one after another on the axis layer. Pairs of blocks of different stages,
+    and whatever a stage does not have, are NaN.
 
     Parameters
     ----------
     network
-        Left untouched.
+        Of any family; left untouched. Measured in float64 and evaluation mode, S19 in the mode of the objective.
     dataset
-        Test inputs for Jacobians and trajectories; training inputs for work and energy (S19).
+        Test inputs for Jacobians and trajectories; training inputs for work and energy (S19) and Neural Collapse.
     inputs
         Number of test inputs, spread evenly over the classes.
-    jacobian_decay, head_decay
-        lam_J and lam_W, which turn squared norms into energies.
+    jacobian_decay, head_decay, embedding_decay
+        lam_J, lam_W, lam_E, which turn squared norms into energies. None: what lies before the blocks has no decay.
     loss
         Loss of the training.
+    settings
+        What is measured besides; `inputs` here goes before the one there.
+    training
+        Says over which mini-batches BatchNorm normalises, and whether lam_J falls on scales and shifts of norms.
 
     Returns
     -------
     xarray.Dataset
-        Axes layer (1..L), state (0..L), input, rank, class; every variable says in `long_name` what it is.
+        Axes layer (1..L), state, input, rank, class; every variable says in `long_name` what it is. Coordinates:
+        `stage` of each layer, `state_stage` and `state_layer` (the blocks before it) of each state.
     """
+    settings = settings or MeasureSettings()
+    measured = copy.deepcopy(network).double().eval()
     chosen = spread_over_classes(dataset.test_labels, inputs)
     labels = dataset.test_labels[chosen]
-    spectra = measure(
-        network,
-        dataset.test_inputs[chosen],
-        rank=network.config.width,
-        labels=labels,
-        class_means=True,
-        method="dense",
-        keep_jacobians=True,
-        progress=False,
-    )
-    means = cast(Spectra, spectra.class_means)
-    kept = min(dataset.classes + EXTRA_RANKS, network.config.width)
-    found = xr.Dataset(
-        coords={
-            "layer": np.arange(1, network.config.depth + 1),
-            "state": np.arange(network.config.depth + 1),
-            "rank": np.arange(1, kept + 1),
-            "class": means.dataset["label"].values,
-            "input_class": ("input", labels),
-        }
-    )
-    _jacobians(found, spectra, dataset.classes, kept)
-    _trajectories(found, spectra.states.values)
-    head = np.linalg.svd(network.head.weight.detach().double().cpu().numpy(), compute_uv=False)[:kept]
-    _put(found, "head_singular_value", ("rank",), np.pad(head, (0, kept - head.size)), "w_k, singular value of W")
-    _work(found, network, dataset, jacobian_decay, head_decay, loss)
+    points = torch.as_tensor(dataset.test_inputs[chosen]).to(measured.head.weight)
+    stages = found_stages(measured, points[:2])
+    kept = min(settings.rank or dataset.classes + EXTRA_RANKS, max(stage.size for stage in stages))
+    samples = states_of_samples(measured, dataset, stages)
+    parts = []
+    for number, stage in enumerate(stages):
+        part = _measured_stage(measured, stage, points, labels, dataset.classes, kept, samples.states[number])
+        if settings.collapse:
+            head = _head(measured) if stage.read == "whole" else None
+            part = part.merge(
+                measured_collapse(samples.states[number], samples.labels, samples.predictions, head)
+            )
+        parts.append(_placed(part, stage, number, single=len(stages) == 1))
+    found = xr.merge(parts, join="outer", compat="no_conflicts", combine_attrs="drop") if len(parts) > 1 else parts[0]
+    found = found.assign_coords(rank=np.arange(1, kept + 1))
+    found = found.assign_coords({"class": np.unique(labels), "input_class": ("input", labels)})
+    singular = np.linalg.svd(_head(measured), compute_uv=False)[:kept]
+    put(found, "head_singular_value", ("rank",), np.pad(singular, (0, kept - singular.size)), "w_k, singular value of W")
+    if settings.work:
+        decays = Decays(
+            embedding_decay or 0.0,
+            jacobian_decay,
+            head_decay,
+            jacobian_decay if training is not None and training.decay_norms else 0.0,
+        )
+        found = found.merge(measured_objective(measured, stages, dataset, loss, decays, training))
     return found
 
 
-def _jacobians(found: xr.Dataset, spectra: Spectra, classes: int, kept: int) -> None:
-    jacobians = spectra.jacobian.values
-    values = spectra.singular_values.values
-    left, right = spectra.left.values[:, :, :kept], spectra.right.values[:, :, :kept]
-    axes = ("layer", "input")
-    _put(found, "singular_value", (*axes, "rank"), values[..., :kept], "s_k, singular value of the Residual Jacobian")
-    _put(found, "spectrum", (*axes, "index"), values, "every singular value of the Residual Jacobian")
-    means = cast(Spectra, spectra.class_means).singular_values.values[..., :kept]
-    _put(found, "class_mean_singular_value", ("layer", "class", "rank"), means, "s_k at the mean state of a class")
-    _put(found, "asymmetry_error", axes, metrics.asymmetry_error(jacobians), "|J - J^T| / |J|")
-    grid = metrics.alignment_grid(left, jacobians, right).mean(axis=2).astype(np.float32)
-    grid_axes = ("layer", "other_layer", "rank", "other_rank")
-    _put(found, "alignment_grid", grid_axes, grid, "mean over inputs of |u_i^T J_m v_j| / s_1(J_m)")
-    leading = metrics.leading_directions(right, values[..., :kept], min(classes, kept))
-    affinity = metrics.subspace_affinity_score(leading[:, None], leading[None, :]).mean(axis=-1)
-    _put(found, "subspace_affinity", ("layer", "other_layer"), affinity, "affinity of the top-C right subspaces")
-    _put(found, "stable_rank", axes, metrics.stable_rank(values), "stable rank |J|_F^2 / |J|_2^2")
-    outside = metrics.energy_outside_error(values, classes)
-    _put(found, "energy_outside_error", axes, outside, "share of |J|_F^2 outside the top C")
-    if classes < values.shape[-1]:
-        _put(found, "gap", axes, metrics.gap(values, classes), "s_C / s_(C+1)")
+def _measured_stage(
+    network: TrainableNetwork,
+    stage: Stage,
+    points: Tensor,
+    labels: NDArray[np.int64],
+    classes: int,
+    kept: int,
+    states: NDArray[np.float64],
+) -> xr.Dataset:
+    whole = stage.size <= _WHOLE
+    spectra = measure(
+        network,
+        points,
+        blocks=list(stage.blocks),
+        rank=stage.size if whole else kept,
+        labels=labels,
+        class_means=True,
+        method="dense" if whole else "auto",
+        keep_jacobians=whole,
+        statistics=() if whole else ("frobenius", "asymmetry"),
+        progress=False,
+    )
+    second_moment = states[0].T @ states[0] / states.shape[1] if stage.size <= _WHITENED else None
+    found = measured_jacobians(spectra, classes, kept, whole=whole, second_moment=second_moment)
+    return found.merge(measured_trajectories(spectra.states.values.astype(np.float64, copy=False)))
 
 
-def _trajectories(found: xr.Dataset, states: NDArray[np.float64]) -> None:
-    _put(found, "step_length", ("layer", "input"), metrics.step_lengths(states), "|h_l - h_(l-1)|")
-    _put(found, "line_deviation_error", ("input",), metrics.line_deviation_error(states), "departure from a line")
-    _put(found, "line_shape_ratio", ("input",), metrics.line_shape_ratio(states), "L / |sum of unit steps|")
-    _put(found, "step_cv", ("input",), metrics.step_cv(states), "coefficient of variation of the step lengths")
-    plane = metrics.principal_plane(states).coordinates
-    _put(found, "trajectory", ("state", "input", "axis"), plane, "state along the first two principal axes")
+def _placed(part: xr.Dataset, stage: Stage, number: int, *, single: bool) -> xr.Dataset:
+    """Give the layers and states of a stage their places among those of the network."""
+    layers, states = stage.layers, np.arange(len(stage.blocks) + 1) + stage.first + number
+    part = part.assign_coords(layer=layers, state=states)
+    part = part.assign_coords(
+        stage=("layer", np.full(layers.size, number + 1)),
+        state_stage=("state", np.full(states.size, number + 1)),
+        state_layer=("state", states - number),
+    )
+    if single:
+        return part
+    part = part.assign_coords(other_layer=layers)
+    walks = [name for name, variable in part.items() if variable.dims == ("input",)]
+    return part.assign({name: part[name].expand_dims(segment=[number + 1]) for name in walks})
 
 
-def _work(
-    found: xr.Dataset,
-    network: ResidualNetwork,
-    dataset: Dataset,
-    jacobian_decay: float,
-    head_decay: float,
-    loss: Loss,
-) -> None:
-    done = work_and_energy(network, dataset.train_inputs, dataset.train_labels, loss)
-    energy = [
-        jacobian_decay * sum(_squared_norm(parameter) for parameter in network.output_parameters(block))
-        for block in network.residual_blocks
-    ]
-    _put(found, "block_work", ("layer",), done.work, "-<g_l, f_l(h_(l-1))>, work against the loss")
-    _put(found, "block_energy", ("layer",), energy, "lam_J |B_l|^2, energy of a block's output weights")
-    _put(found, "euler_work", ("state",), done.euler, "-<g_l, h_l>")
-    _put(found, "head_work", (), done.head_work, "-<dl/dz, z>")
-    _put(found, "head_energy", (), head_decay * _squared_norm(network.head.weight), "lam_W |W|^2")
-
-
-def _squared_norm(weight: Tensor) -> float:
-    return float(torch.sum(weight.detach().double() ** 2))
-
-
-def _put(found: xr.Dataset, name: str, axes: tuple[str, ...], values: object, meaning: str) -> None:
-    found[name] = xr.Variable(axes, np.asarray(values), {"long_name": meaning})
+def _head(network: TrainableNetwork) -> NDArray[np.float64]:
+    return network.head.weight.detach().cpu().numpy()
