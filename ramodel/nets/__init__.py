@@ -18,9 +18,15 @@ from ramodel.nets.architectures.cifar_resnet import (
     CIFAR_RESNETS,
     CifarBlock,
     CifarResNet,
+    CifarResNetConfig,
     load_cifar_resnet,
 )
+from ramodel.nets.architectures.family import FAMILIES, AnyNetworkConfig, build_network, network_config
 from ramodel.nets.architectures.network import EmbeddingMode, NetworkConfig, NetworkKind, ResidualNetwork
+from ramodel.nets.architectures.paper import PaperConfig, PaperNetwork
+from ramodel.nets.architectures.preactivation import PreactivationConfig, PreactivationNetwork
+from ramodel.nets.architectures.procrustes import ProcrustesConfig, ProcrustesNetwork
+from ramodel.nets.architectures.trainable import Parts, TrainableNetwork
 from ramodel.nets.architectures.weights import load_weights, read_weights
 from ramodel.nets.data.data_folder import DATA_FOLDER_VARIABLE
 from ramodel.nets.data.datasets import DataChoice, Dataset, Normalisation, load_dataset, spread_over_classes
@@ -45,11 +51,14 @@ __all__ = [
     "CIFAR10_STD",
     "CIFAR_RESNETS",
     "DATA_FOLDER_VARIABLE",
+    "FAMILIES",
     "SUMMARY",
+    "AnyNetworkConfig",
     "Block",
     "Checkpoint",
     "CifarBlock",
     "CifarResNet",
+    "CifarResNetConfig",
     "DataChoice",
     "Dataset",
     "EmbeddingMode",
@@ -61,17 +70,27 @@ __all__ = [
     "NetworkKind",
     "Normalisation",
     "Optimiser",
+    "PaperConfig",
+    "PaperNetwork",
+    "Parts",
+    "PreactivationConfig",
+    "PreactivationNetwork",
+    "ProcrustesConfig",
+    "ProcrustesNetwork",
     "ResidualNetwork",
     "Schedule",
+    "TrainableNetwork",
     "TrainingConfig",
     "TrainingRecord",
     "TrainingResult",
     "TwoLayerBlock",
+    "build_network",
     "load_checkpoint",
     "load_cifar_resnet",
     "load_dataset",
     "load_inputs",
     "load_weights",
+    "network_config",
     "normalised",
     "read_idx",
     "read_weights",

@@ -106,7 +106,7 @@ def _cifar_subject(name: str, data: str | os.PathLike[str] | None) -> Subject:
     return Subject(
         name=name,
         network=network,
-        fresh=lambda seed: CifarResNet(network.depth, classes=classes, seed=seed),
+        fresh=lambda seed: CifarResNet(network.config.depth, classes=classes, seed=seed),
         classes=classes,
         mean=CIFAR10_MEAN,
         std=CIFAR10_STD,

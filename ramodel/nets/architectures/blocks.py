@@ -111,7 +111,7 @@ class TwoLayerBlock(Block):
         return self.outer(self.activation(self.inner(hidden)))  # type: ignore[no-any-return]
 
     def jacobian(self) -> Tensor:
-        """Return B A [width, width], times what the branch counts: its Jacobian where the activation is the identity."""
+        """Return B A [width, width], times what the branch counts: its Jacobian where there is no activation."""
         return self.drop(self.outer.weight @ self.inner.weight)  # type: ignore[no-any-return]
 
 

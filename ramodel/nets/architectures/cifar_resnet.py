@@ -1,12 +1,19 @@
 """The ResNets for CIFAR of He, Zhang, Ren & Sun (2016): post-activation, option-A shortcuts, depth 6n + 2."""
 
+import math
 import os
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad, relu
+from torch.nn.functional import relu
 
-from ramodel.checks import LARGEST_SEED, integer
+from ramodel.checks import integer
+from ramodel.nets.architectures.images import ImageNetworkConfig, as_images, pooled
+from ramodel.nets.architectures.layers import Normalisation, convolution, normalisation
+from ramodel.nets.architectures.stages import StageBlock
+from ramodel.nets.architectures.stochastic_depth import StochasticDepth
+from ramodel.nets.architectures.trainable import BlockNetwork
 from ramodel.nets.architectures.weights import put_weights, read_weights
 from ramodel.nets.data.data_folder import in_data_folder
 
@@ -17,7 +24,9 @@ __all__ = [
     "CIFAR_RESNETS",
     "CifarBlock",
     "CifarResNet",
+    "CifarResNetConfig",
     "load_cifar_resnet",
+    "require_cifar_depth",
 ]
 
 CIFAR10_MEAN, CIFAR10_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -32,10 +41,46 @@ CIFAR_RESNETS = {
 }
 """Built-in names of trained networks, and their files in the data folder."""
 
-_WIDTHS = (16, 32, 64)
+
+class CifarResNetConfig(
+    ImageNetworkConfig, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="family", tag="cifar-resnet"
+):
+    """What defines a CIFAR ResNet, its initial weights included.
+
+    Parameters
+    ----------
+    depth
+        Layers with weights, 6n + 2: 20, 32, 44, 56, 110, .... There are three stages of n blocks; the first block of
+        the second and of the third stage is a transition, so that 3n - 2 residual blocks are measured.
+    width
+        Channels of the first stage, 16 as published; doubled twice.
+    image_shape, classes, skip, normalisation, keep_probability, rescale_kept, seed
+        As in `PaperConfig`. Without norms the second convolution of a block starts 1 / sqrt(3n) times as large.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a field has the wrong type or lies outside its range, or `depth` is not 6n + 2.
+    """
+
+    classes: int = 10
+    image_shape: tuple[int, ...] = (32, 32, 3)
+    width: int = 16
+    depth: int = 20
+
+    def __post_init__(self) -> None:
+        """Check every field."""
+        super().__post_init__()
+        require_cifar_depth(self.depth)
 
 
-class CifarBlock(nn.Module):
+def require_cifar_depth(depth: int) -> None:
+    """Raise TypeError or ValueError unless `depth` is 6n + 2: three stages of n blocks of two layers, stem and head."""
+    if (integer("depth", depth, minimum=8) - 2) % 6:
+        raise ValueError(f"depth is {depth}; it must be 6n + 2, such as 20, 32, 44, 56 or 110.")
+
+
+class CifarBlock(StageBlock):
     """One step: ``block(h) = relu(shortcut(h) + branch(h))``, branch = bn2 conv2 relu bn1 conv1.
 
     Parameters
@@ -43,33 +88,36 @@ class CifarBlock(nn.Module):
     inputs, outputs
         Channels. Where they differ the block halves height and width, and its shortcut has no weights (option A):
         every second pixel of every second row, with channels of zeros added, half of them before and half after.
+    skip, norm, drop
+        Whether there is a shortcut; the norms; stochastic depth.
     """
 
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.added_channels = outputs - inputs
-        self.conv1 = _conv3x3(inputs, outputs, stride=1 if inputs == outputs else 2)
-        self.bn1 = nn.BatchNorm2d(outputs)
-        self.conv2 = _conv3x3(outputs, outputs, stride=1)
-        self.bn2 = nn.BatchNorm2d(outputs)
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        *,
+        skip: bool = True,
+        norm: Normalisation = "batch",
+        drop: StochasticDepth | None = None,
+    ) -> None:
+        super().__init__(inputs, outputs, skip=skip, outer_activation=nn.ReLU(), drop=drop)
+        self.conv1 = convolution(inputs, outputs, stride=1 if inputs == outputs else 2)
+        self.bn1 = normalisation(norm, outputs, images=True)
+        self.conv2 = convolution(outputs, outputs)
+        self.bn2 = normalisation(norm, outputs, images=True)
 
-    def branch(self, hidden: Tensor) -> Tensor:
-        """Return what the block adds to `hidden` [N, channels, height, width]."""
+    def transform(self, hidden: Tensor) -> Tensor:
+        """Return bn2(conv2(relu(bn1(conv1(h)))))."""
         return self.bn2(self.conv2(relu(self.bn1(self.conv1(hidden)))))  # type: ignore[no-any-return]
 
-    def shortcut(self, hidden: Tensor) -> Tensor:
-        """Return `hidden` as it is, or subsampled and padded where the block changes the shape."""
-        if self.added_channels == 0:
-            return hidden
-        before = self.added_channels // 2
-        return pad(hidden[:, :, ::2, ::2], (0, 0, 0, 0, before, self.added_channels - before))
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        """Return the next state."""
-        return relu(self.shortcut(hidden) + self.branch(hidden))
+    @property
+    def output_parameters(self) -> tuple[nn.Parameter, ...]:
+        """Scale and shift of bn2, or conv2."""
+        return tuple(self.bn2.parameters()) or (self.conv2.weight,)
 
 
-class CifarResNet(nn.Module):
+class CifarResNet(BlockNetwork):
     """ResNet-`depth` for images of 32 x 32: a convolution, three stages of n blocks, global mean, a linear head.
 
     Stages have 16, 32 and 64 channels at 32 x 32, 16 x 16 and 8 x 8 pixels. Weights start from normal numbers of
@@ -83,6 +131,8 @@ class CifarResNet(nn.Module):
         Number of logits.
     seed
         Seed of the initial weights.
+    options
+        The other fields of `CifarResNetConfig`.
 
     Raises
     ------
@@ -96,30 +146,61 @@ class CifarResNet(nn.Module):
     torch.Size([2, 10])
     """
 
-    def __init__(self, depth: int = 20, *, classes: int = 10, seed: int = 0) -> None:
+    config: CifarResNetConfig
+
+    def __init__(self, depth: int = 20, *, classes: int = 10, seed: int = 0, **options: Any) -> None:
         super().__init__()
-        self.depth = integer("depth", depth, minimum=8)
-        if (self.depth - 2) % 6:
-            raise ValueError(f"depth is {depth}; it must be 6n + 2, such as 20, 32, 44, 56 or 110.")
-        integer("classes", classes)
-        blocks = (self.depth - 2) // 6
-        self.conv1 = _conv3x3(3, _WIDTHS[0], stride=1)
-        self.bn1 = nn.BatchNorm2d(_WIDTHS[0])
-        self.layer1 = _stage(_WIDTHS[0], _WIDTHS[0], blocks)
-        self.layer2 = _stage(_WIDTHS[0], _WIDTHS[1], blocks)
-        self.layer3 = _stage(_WIDTHS[1], _WIDTHS[2], blocks)
-        self.linear: nn.Linear = nn.utils.skip_init(nn.Linear, _WIDTHS[2], classes)  # type: ignore[no-untyped-call]
-        generator = torch.Generator().manual_seed(integer("seed", seed, minimum=0, maximum=LARGEST_SEED))
+        self.config = CifarResNetConfig(depth=depth, classes=classes, seed=seed, **options)
+        width = self.config.width
+        self.conv1 = convolution(self.config.channels, width)
+        self.bn1 = normalisation(self.config.normalisation, width, images=True)
+        self.layer1 = _stage(self.config, width, width)
+        self.layer2 = _stage(self.config, width, 2 * width)
+        self.layer3 = _stage(self.config, 2 * width, 4 * width)
+        self.linear: nn.Linear = nn.utils.skip_init(  # type: ignore[no-untyped-call]
+            nn.Linear, 4 * width, classes, dtype=torch.float32
+        )
+        self._initialise()
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the logits [N, classes] of `images` [N, 3, 32, 32], normalised with the mean and std of training.
+
+        Rows [N, 32 x 32 x 3], as a data set stores them, will do as well.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `images` is not a tensor of the network's type and of such a shape.
+        """
+        hidden = as_images(images, self.config.image_shape, self.linear.weight.dtype)
+        hidden = relu(self.bn1(self.conv1(hidden)))
+        hidden = self.layer3(self.layer2(self.layer1(hidden)))
+        return self.linear(pooled(hidden))  # type: ignore[no-any-return]
+
+    @property
+    def residual_blocks(self) -> tuple[CifarBlock, ...]:
+        """The blocks of the three stages, without those that begin the second and the third."""
+        return tuple(block for block in self._all_blocks() if block.keeps_shape)
+
+    @property
+    def head(self) -> nn.Linear:  # type: ignore[override]  (published weights call it `linear`)
+        """W [classes, 4 x width]."""
+        return self.linear
+
+    @torch.no_grad()
+    def _initialise(self) -> None:
+        generator = torch.Generator().manual_seed(self.config.seed)
         for layer in self.modules():
             if isinstance(layer, (nn.Conv2d, nn.Linear)):
                 nn.init.kaiming_normal_(layer.weight, generator=generator)
         nn.init.zeros_(self.linear.bias)
+        if self.config.normalisation == "none" and self.config.skip:
+            blocks = self._all_blocks()
+            for block in blocks:
+                block.conv2.weight.div_(math.sqrt(len(blocks)))
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Return the logits [N, classes] of `images` [N, 3, 32, 32], normalised with the mean and std of training."""
-        hidden = relu(self.bn1(self.conv1(images)))
-        hidden = self.layer3(self.layer2(self.layer1(hidden)))
-        return self.linear(hidden.mean(dim=(2, 3)))  # type: ignore[no-any-return]
+    def _all_blocks(self) -> list[CifarBlock]:
+        return [block for block in self.modules() if isinstance(block, CifarBlock)]
 
 
 def load_cifar_resnet(
@@ -159,13 +240,12 @@ def load_cifar_resnet(
     return network.eval()
 
 
-def _stage(inputs: int, outputs: int, blocks: int) -> nn.Sequential:
-    return nn.Sequential(*(CifarBlock(outputs if block else inputs, outputs) for block in range(blocks)))
-
-
-def _conv3x3(inputs: int, outputs: int, *, stride: int) -> nn.Conv2d:
-    """Return a convolution with undefined weights: torch's own initialisation would move the global seed."""
-    layer: nn.Conv2d = nn.utils.skip_init(  # type: ignore[no-untyped-call]
-        nn.Conv2d, inputs, outputs, 3, stride=stride, padding=1, bias=False
+def _stage(config: CifarResNetConfig, inputs: int, outputs: int) -> nn.Sequential:
+    blocks = (config.depth - 2) // 6
+    options: dict[str, Any] = {"skip": config.skip, "norm": config.normalisation}
+    return nn.Sequential(
+        *(
+            CifarBlock(outputs if block else inputs, outputs, drop=config.new_drop(), **options)
+            for block in range(blocks)
+        )
     )
-    return layer

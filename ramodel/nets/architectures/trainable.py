@@ -92,7 +92,7 @@ class TrainableNetwork(nn.Module, ABC):
         """
         draw_kept_branches(self, self.config.seed, epoch, step)
 
-    def after_step(self, generator: torch.Generator) -> None:  # noqa: B027  (most networks have nothing to do)
+    def after_step(self, generator: torch.Generator) -> None:
         """Mend the weights after a step of the optimiser: Procrustes networks project their transitions."""
 
 

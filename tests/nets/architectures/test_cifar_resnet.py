@@ -104,7 +104,7 @@ def test_weights_make_the_round_trip(tmp_path, suffix):
     file = tmp_path / f"net{suffix}"
     save_file(tensors, file) if suffix == ".safetensors" else torch.save(tensors, file)
     found = load_cifar_resnet(file)
-    assert (found.depth, found.linear.out_features, found.training) == (14, 5, False)
+    assert (found.config.depth, found.linear.out_features, found.training) == (14, 5, False)
     assert all(torch.equal(tensor, tensors[name]) for name, tensor in found.state_dict().items())
 
 
@@ -162,11 +162,11 @@ def test_built_in_names_need_the_data_folder(monkeypatch, tmp_path):
 @pytest.mark.parametrize("name", CIFAR_RESNETS)
 def test_trained_networks_know_their_training_set(name):
     network = load_cifar_resnet(name, data_folder=DATA)
-    assert network.depth == int(name.removeprefix("cifar10-resnet"))
+    assert network.config.depth == int(name.removeprefix("cifar10-resnet"))
     inputs = normalised(load_inputs(CIFAR10_IMAGES, data_folder=DATA), mean=CIFAR10_MEAN, std=CIFAR10_STD)
     images = torch.tensor(inputs.values, dtype=torch.float32)
     # All 2,000 take 3 s (ResNet-20) and 7 s (ResNet-44): the deeper one sees the first 300.
-    count = 2000 if network.depth == 20 else 300
+    count = 2000 if network.config.depth == 20 else 300
     with torch.inference_mode():
         predicted = torch.cat([network(batch).argmax(dim=1) for batch in images[:count].split(200)])
     assert (predicted.numpy() == inputs.labels[:count]).mean() >= 0.995
