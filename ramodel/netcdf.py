@@ -22,6 +22,9 @@ _BARE_DIMENSION = b"This is a netCDF dimension but not a netCDF variable"
 _PIECE = 2**24
 """Bytes above which an array of floating-point numbers is written row after row."""
 
+_SMALL = 2**11
+"""Bytes up to which an array is stored as it is: the index of a compressed one takes more than compressing saves."""
+
 
 def write_tree(path: str | os.PathLike[str], root: xr.Dataset, groups: Mapping[str, xr.Dataset] | None = None) -> None:
     """Write `root` and named `groups` below it, each with its own dimensions; arrays are compressed.
@@ -167,7 +170,10 @@ def _write_group(group: h5py.Group, dataset: xr.Dataset, reserved: frozenset[str
             kind = h5py.string_dtype() if values.dtype.kind in "OU" else values.dtype
             packing = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
             stored = group.create_dataset(
-                str(name), data=values.astype(kind), dtype=kind, **(packing if compress and values.size > 1 else {})
+                str(name),
+                data=values.astype(kind),
+                dtype=kind,
+                **(packing if compress and values.nbytes > _SMALL else {}),
             )
         _describe(group, str(name), stored, variable, dataset)
 
