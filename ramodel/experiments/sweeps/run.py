@@ -19,6 +19,7 @@ from ramodel.experiments.sweeps.during import ReadingsDuring, look_iterations
 from ramodel.nets import Dataset, TrainingResult, load_dataset, train, usable_device
 from ramodel.nets.architectures.family import build_network, network_config
 from ramodel.nets.architectures.trainable import TrainableNetwork
+from ramodel.nets.training.batched import train_many
 
 __all__ = ["run_sweep_batch", "run_sweep_cell", "sweep_device"]
 
@@ -91,20 +92,47 @@ def run_sweep_batch(
     *,
     data_folder: Path | None = None,
     device: str = "cpu",
-) -> list[xr.Dataset]:
-    """Train several networks of one architecture as one programme, then measure each; else as `run_sweep_cell`."""
-    from ramodel.nets.training.batched import train_many
+) -> list[xr.Dataset | FloatingPointError]:
+    """Train several networks as one programme, then measure each: `run_sweep_cell` of all, up to rounding.
 
+    Parameters
+    ----------
+    batch
+        Cells that differ in seeds and `FREE_SETTINGS` of the training only.
+    config, data_folder, device
+        As in `run_sweep_cell`.
+
+    Returns
+    -------
+    list of xarray.Dataset or FloatingPointError
+        The error where an objective stopped being finite.
+
+    Raises
+    ------
+    ValueError
+        If these cells cannot be trained together.
+    """
     target = sweep_device(device)
-    datasets = [_dataset(cell.data, cell.seed, data_folder) for cell in batch]
-    networks = [
-        build_network(network_config(cell.network, dataset, cell.seed))
-        for cell, dataset in zip(batch, datasets, strict=True)
-    ]
-    results = train_many(networks, datasets, [cell.training for cell in batch], device=target, progress=False)
+    loaded = {choice: _dataset(*choice, data_folder) for choice in {(cell.data, cell.seed) for cell in batch}}
+    datasets = [loaded[cell.data, cell.seed] for cell in batch]
+    settings = zip(batch, datasets, strict=True)
+    networks = [build_network(network_config(cell.network, dataset, cell.seed)) for cell, dataset in settings]
+    during = [_during(cell, dataset, None) for cell, dataset in zip(batch, datasets, strict=True)]
+    results = train_many(
+        networks,
+        datasets,
+        [cell.training for cell in batch],
+        device=target,
+        progress=False,
+        callbacks=during,
+        errors="return",
+    )
+    parts = zip(batch, datasets, networks, results, during, strict=True)
     return [
-        _described(cell, config, dataset, network, result, None, target)
-        for cell, dataset, network, result in zip(batch, datasets, networks, results, strict=True)
+        result
+        if isinstance(result, FloatingPointError)
+        else _described(cell, config, dataset, network, result, looks, target).assign_attrs(batch=len(batch))
+        for cell, dataset, network, result, looks in parts
     ]
 
 
@@ -159,7 +187,7 @@ def _described(
     during: ReadingsDuring | None,
     device: torch.device,
 ) -> xr.Dataset:
-    """Measure a trained network and add what was reached and where it comes from."""
+    """Measure a trained network; add what was reached and where it comes from. `batch` counts those trained at once."""
     found = _measured(cell, network, dataset)
     if during is not None:
         during.take(found, result.iterations)
@@ -177,11 +205,12 @@ def _described(
         control=int(cell.control),
         seed=cell.seed,
         digest=cell.digest,
+        batch=1,
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         **{name: msgspec.json.encode(value).decode() for name, value in settings.items()},
     )
 
 
 def _versions() -> dict[str, str]:
-    packages = {"torch": torch.__version__, "numpy": np.__version__, "scipy": scipy.__version__}
+    packages = {"torch": str(torch.__version__), "numpy": np.__version__, "scipy": scipy.__version__}
     return {"ramodel": __version__, **packages, "python": platform.python_version()}

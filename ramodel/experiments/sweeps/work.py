@@ -21,7 +21,7 @@ __all__ = ["Backend", "Job", "Outcome", "carry_out", "jobs_of", "work_off"]
 
 Backend = Literal["local", "dask"]
 
-_BATCHED_OPTIMISERS = ("sgd", "adam", "adamw")
+_LARGEST_BATCH = 32
 _SECONDS_TO_CONNECT = 15
 
 
@@ -87,28 +87,41 @@ def jobs_of(cells: Sequence[SweepCell], *, batched: bool, **settings: Any) -> li
     """
     groups: dict[bytes, list[SweepCell]] = {}
     for cell in cells:
-        key = _batch_key(cell) if batched and _can_be_batched(cell) else cell.name.encode()
-        groups.setdefault(key, []).append(cell)
-    jobs = [Job(cells=tuple(group), **settings) for group in groups.values()]
+        groups.setdefault(_batch_key(cell) if batched else cell.name.encode(), []).append(cell)
+    jobs = [
+        Job(cells=tuple(group[start : start + _LARGEST_BATCH]), **settings)
+        for group in groups.values()
+        for start in range(0, len(group), _LARGEST_BATCH)
+    ]
     return sorted(jobs, key=lambda job: job.expected_cost, reverse=True)
 
 
 def carry_out(job: Job) -> list[Outcome]:
-    """Compute the cells of a job on one thread; whatever goes wrong becomes an outcome."""
+    """Compute the cells of a job on one thread; whatever goes wrong becomes an outcome.
+
+    Cells that turn out not to go together are computed one after the other.
+    """
+    if len(job.cells) > 1:
+        try:
+            return _carry_out_batch(job)
+        except Exception:  # noqa: BLE001  (no memory for all at once, a layer that cannot be batched, ...)
+            alone = [msgspec.structs.replace(job, cells=(cell,)) for cell in job.cells]
+            return [outcome for each in alone for outcome in carry_out(each)]
+    (cell,) = job.cells
     left = None if job.deadline is None else job.deadline - time.time()
     if left is not None and left <= 0.0:
-        return [Outcome(name=cell.name) for cell in job.cells]
+        return [Outcome(name=cell.name)]
     began = time.perf_counter()
-    names = [cell.name for cell in job.cells]
     try:
+        from ramodel.experiments.sweeps.run import run_sweep_cell  # torch: only those who run need it
+
         with _one_thread(), _marked(job) as folder:
-            results = _compute(job, folder, left)
+            result = run_sweep_cell(
+                cell, job.config, data_folder=job.data_folder, device=job.device, folder=folder, stop_after=left
+            )
     except Exception as error:  # noqa: BLE001  (whatever it is, it is kept and reported, and the other cells go on)
-        full = _disk_full(error)
-        failure = None if full else Failure(f"{type(error).__name__}: {error}", traceback.format_exc())
-        return [Outcome(name=name, failure=failure, disk_full=full) for name in names]
-    each = (time.perf_counter() - began) / len(names)
-    return [Outcome(name=name, result=result, seconds=each) for name, result in zip(names, results, strict=True)]
+        return [_failed(cell, error)]
+    return [Outcome(name=cell.name, result=result, seconds=time.perf_counter() - began)]
 
 
 def work_off(jobs: Sequence[Job], *, workers: int, backend: Backend, address: str | None) -> Iterator[list[Outcome]]:
@@ -150,20 +163,29 @@ def _pool(workers: int, jobs: Iterable[Job]) -> Iterator[list[Outcome]]:
     yield from pool(joblib.delayed(carry_out)(job) for job in jobs)
 
 
-def _compute(job: Job, folder: Path | None, stop_after: float | None) -> Sequence[xr.Dataset | None]:
-    from ramodel.experiments.sweeps.run import run_sweep_batch, run_sweep_cell  # torch: only those who run need it
+def _carry_out_batch(job: Job) -> list[Outcome]:
+    from ramodel.experiments.sweeps.run import run_sweep_batch
 
-    if len(job.cells) > 1:
-        return run_sweep_batch(job.cells, job.config, data_folder=job.data_folder, device=job.device)
-    found = run_sweep_cell(
-        job.cells[0],
-        job.config,
-        data_folder=job.data_folder,
-        device=job.device,
-        folder=folder,
-        stop_after=stop_after,
-    )
-    return [found]
+    if job.deadline is not None and job.deadline <= time.time():
+        return [Outcome(name=cell.name) for cell in job.cells]
+    began = time.perf_counter()
+    with _one_thread(), _marked(job):
+        results = run_sweep_batch(job.cells, job.config, data_folder=job.data_folder, device=job.device)
+    each = (time.perf_counter() - began) / len(job.cells)
+    return [
+        _failed(cell, result)
+        if isinstance(result, FloatingPointError)
+        else Outcome(name=cell.name, result=result, seconds=each)
+        for cell, result in zip(job.cells, results, strict=True)
+    ]
+
+
+def _failed(cell: SweepCell, error: Exception) -> Outcome:
+    full = _disk_full(error)
+    if full is not None:
+        return Outcome(name=cell.name, disk_full=full)
+    trace = "".join(traceback.format_exception(error))
+    return Outcome(name=cell.name, failure=Failure(f"{type(error).__name__}: {error}", trace))
 
 
 @contextmanager
@@ -211,15 +233,14 @@ def _disk_full(error: BaseException | None) -> str | None:
     return None
 
 
-def _can_be_batched(cell: SweepCell) -> bool:
-    return cell.training.optimiser in _BATCHED_OPTIMISERS and not cell.measure.during and cell.training.iterations > 0
-
-
 def _batch_key(cell: SweepCell) -> bytes:
-    same = msgspec.structs.replace(
-        cell.training, seed=0, jacobian_decay=0.0, head_decay=0.0, embedding_decay=0.0, learning_rate=1.0
-    )
-    return msgspec.json.encode((cell.network, cell.data, same), order="sorted")
+    """Return what cells share that can be trained together; the name of one that cannot."""
+    from ramodel.nets.training.batched import FREE_SETTINGS, unbatched_settings
+
+    if unbatched_settings(cell.training) or cell.training.iterations == 0:
+        return cell.name.encode()
+    shared = {name: value for name, value in msgspec.structs.asdict(cell.training).items() if name not in FREE_SETTINGS}
+    return msgspec.json.encode((cell.network, cell.data, shared), order="sorted")
 
 
 def _deaths(backend: Backend) -> type[BaseException]:
