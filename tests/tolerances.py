@@ -120,3 +120,6 @@ MEASURED_VECTORS = 1e-6
 
 MEASURED_FLOAT32 = 2e-5
 """Relative: values of networks whose states and products are computed in float32."""
+
+PROBES = 0.02
+"""Absolute: a cosine of matrices from thousands of random signs (some standard deviations of 1 / sqrt(samples x width))."""

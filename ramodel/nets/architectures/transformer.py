@@ -32,10 +32,10 @@ class TransformerConfig(
         Rows of the first feed-forward matrix; None means 4 x `width`.
     block
         What counts as a residual block. "layer": attention and feed-forward part together, h -> h + a(h) + m(h + a(h)),
-        one Residual Jacobian, as Aubry et al. (arXiv 2407.07810) measure them. "addition": the same network, number
-        for number, but each of the two additions is a block, 2 x `depth` of them; only there is the branch linear in
-        its last matrix, as S19 wants. "parallel": both parts read the same state, h -> h + a(h) + m(h), as in GPT-J
-        and PaLM: a layer is one block, and S19 holds for it.
+        one Residual Jacobian, as Aubry et al. (arXiv 2407.07810) measure them. "addition": the same network, but each
+        of the two additions is a block, 2 x `depth` of them; only there is the branch linear in its last matrix, as S19
+        wants. "parallel": both parts read the same state, h -> h + a(h) + m(h), as in GPT-J and PaLM: a layer is one
+        block, and S19 holds for it.
     activation
         Of the feed-forward part.
     normalisation

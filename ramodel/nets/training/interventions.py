@@ -1,10 +1,10 @@
 """Two ways to push residual blocks to be alike: a penalty on their Jacobians, and gradients shared by neighbours.
 
-Both act on rows of like blocks: blocks of one stage whose parameters have the same names and shapes, in order. (In a
+Both act on rows of like blocks: blocks of one stage of one type whose parameters have the same shapes, in order. (In a
 transformer whose additions are the blocks, these are the attention parts, and the feed-forward parts.)
 """
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 
@@ -59,7 +59,7 @@ def coupling_penalty(network: TrainableNetwork, inputs: Tensor, generator: torch
     Raises
     ------
     ValueError
-        If there are no two neighbours: blocks of one stage whose parameters have the same names and shapes.
+        If there are no two neighbours: blocks of one stage, one type and one shape.
 
     Examples
     --------
@@ -126,27 +126,29 @@ def smooth_gradients(network: TrainableNetwork, strength: float) -> None:
             gradients = [parameter.grad for parameter in alike if parameter.grad is not None]
             if len(gradients) < 2:
                 continue
-            old = [gradient.clone() for gradient in gradients]
-            for place, gradient in enumerate(gradients):
-                beside = old[max(place - 1, 0) : place] + old[place + 1 : place + 2]
-                gradient.lerp_(torch.stack(beside).mean(dim=0), strength)
+            old = torch.stack(gradients)
+            beside = torch.zeros_like(old)
+            beside[1:] += old[:-1]
+            beside[:-1] += old[1:]
+            beside[1:-1] /= 2.0
+            torch._foreach_copy_(gradients, list(old.lerp_(beside, strength)))
 
 
 def _rows(network: TrainableNetwork) -> list[list[nn.Module]]:
-    """Return the residual blocks in rows of like ones; anything with weights between two blocks ends a stage."""
-    blocks = set(network.residual_blocks)
-    inside = {module for block in blocks for module in block.modules()}
+    """Return the residual blocks in rows of like ones; parameters of something else between two blocks end a stage."""
+    owners = {parameter: block for block in network.residual_blocks for parameter in block.parameters()}
+    stages: list[dict[nn.Module, None]] = [{}]
+    for parameter in network.parameters():
+        if parameter in owners:
+            stages[-1][owners[parameter]] = None
+        elif stages[-1]:
+            stages.append({})
     rows: list[list[nn.Module]] = []
-    stage: dict[tuple[tuple[str, torch.Size], ...], list[nn.Module]] = {}
-    for module in network.modules():
-        if module in blocks:
-            kind = tuple((name, parameter.shape) for name, parameter in module.named_parameters())
-            if kind not in stage:
-                stage[kind] = []
-                rows.append(stage[kind])
-            stage[kind].append(module)
-        elif module not in inside and any(True for _ in module.parameters()) and not blocks & set(module.modules()):
-            stage = {}
+    for stage in stages:
+        alike: dict[Hashable, list[nn.Module]] = {}
+        for block in stage:
+            alike.setdefault((type(block), *(parameter.shape for parameter in block.parameters())), []).append(block)
+        rows += alike.values()
     return rows
 
 
