@@ -11,7 +11,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ramodel.checks import existing_file, writable_folder
-from ramodel.nets.architectures.network import NetworkConfig, ResidualNetwork
+from ramodel.nets.architectures.family import AnyNetworkConfig, build_network
+from ramodel.nets.architectures.trainable import TrainableNetwork
 from ramodel.nets.data.datasets import DataChoice
 from ramodel.nets.training.config import TrainingConfig
 
@@ -66,21 +67,24 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         State of the optimiser by name.
     history
         Looks at the training set so far.
+    since_look
+        Passes over the training set since the last look.
     seconds
         Wall time so far.
     """
 
-    network: ResidualNetwork
+    network: TrainableNetwork
     training: TrainingConfig | None = None
     data_digest: str = ""
     optimiser: dict[str, Tensor] = msgspec.field(default_factory=dict)
     history: tuple[TrainingRecord, ...] = ()
+    since_look: int = 0
     seconds: float = 0.0
 
     @property
     def iteration(self) -> int:
         """Passes over the training set so far."""
-        return self.history[-1].iteration if self.history else 0
+        return self.since_look + (self.history[-1].iteration if self.history else 0)
 
 
 class _Index(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -88,11 +92,12 @@ class _Index(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     tensors: str
     dtype: str
-    network: NetworkConfig
+    network: AnyNetworkConfig
     training: TrainingConfig | None
     data_digest: str
     history: tuple[TrainingRecord, ...]
     seconds: float
+    since_look: int = 0
 
 
 def save_checkpoint(folder: str | os.PathLike[str], checkpoint: Checkpoint) -> Path:
@@ -111,6 +116,7 @@ def save_checkpoint(folder: str | os.PathLike[str], checkpoint: Checkpoint) -> P
     Examples
     --------
     >>> import tempfile
+    >>> from ramodel.nets import NetworkConfig, ResidualNetwork
     >>> network = ResidualNetwork(NetworkConfig(kind="linear", inputs=4, classes=2, width=3, depth=2))
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = save_checkpoint(folder, Checkpoint(network=network))
@@ -133,6 +139,7 @@ def save_checkpoint(folder: str | os.PathLike[str], checkpoint: Checkpoint) -> P
         data_digest=checkpoint.data_digest,
         history=checkpoint.history,
         seconds=checkpoint.seconds,
+        since_look=checkpoint.since_look,
     )
     partial = target / f".{index.tensors}.partial"
     save_file({name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}, partial)
@@ -162,7 +169,7 @@ def load_checkpoint(folder: str | os.PathLike[str]) -> Checkpoint:
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
         raise ValueError(f"{path} is not a checkpoint of this version ({error}).") from error
     file = existing_file("tensors", path.parent / index.tensors, hint=f"{path} names it.")
-    network = ResidualNetwork(index.network).to(getattr(torch, index.dtype))
+    network = build_network(index.network).to(getattr(torch, index.dtype))
     try:
         tensors = load_file(file)
         network.load_state_dict(_part(tensors, _NETWORK))
@@ -174,6 +181,7 @@ def load_checkpoint(folder: str | os.PathLike[str]) -> Checkpoint:
         data_digest=index.data_digest,
         optimiser=_part(tensors, _OPTIMISER),
         history=index.history,
+        since_look=index.since_look,
         seconds=index.seconds,
     )
 

@@ -13,6 +13,8 @@ Loss = Literal["cross-entropy", "squared"]
 def mean_loss(loss: Loss, logits: Tensor, labels: Tensor) -> Tensor:
     """Return the mean loss of `logits` [N, C]: cross-entropy, or (1/2N) ||Z - Y||_F^2 with one-hot Y.
 
+    Logits [N, T, C] of text have labels [N, T]; the mean is then over all N T tokens.
+
     Examples
     --------
     >>> import torch
@@ -22,6 +24,8 @@ def mean_loss(loss: Loss, logits: Tensor, labels: Tensor) -> Tensor:
     >>> float(mean_loss("squared", torch.zeros(2, 4, dtype=torch.float64), labels))
     0.5
     """
+    if logits.ndim > 2:
+        logits, labels = logits.flatten(0, -2), labels.flatten()
     if loss == "cross-entropy":
         return F.cross_entropy(logits, labels)
     return 0.5 * (logits - one_hot(labels, logits.shape[1])).square().sum() / len(labels)

@@ -1,25 +1,31 @@
 """The objective of training: mean loss plus weight decay with exactly the theory's lam, and its gradient."""
 
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Literal, NamedTuple
 
 import torch
-from torch import Tensor
-from torch.nn.utils import parameters_to_vector, vector_to_parameters
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from ramodel.nets.architectures.network import ResidualNetwork
+from ramodel.nets.architectures.trainable import TrainableNetwork
 from ramodel.nets.training.collapsed import CollapsedLoss
 from ramodel.nets.training.losses import Loss, mean_loss
 from ramodel.optimise import Evaluation
 
-__all__ = ["Decays", "TrainingObjective", "decay_groups"]
+__all__ = ["Decays", "Statistics", "TrainingObjective", "batch_norms", "decay_groups", "normalised_by_batch"]
+
+Statistics = Literal["kept", "moving", "anew"]
 
 
 class Decays(NamedTuple):
-    """Weight decay lam of the weights of each part; biases have none."""
+    """Weight decay lam of the weights of each part, and of the norms in the blocks; biases have none."""
 
     embedding: float
     blocks: float
     head: float
+    norms: float = 0.0
 
 
 class TrainingObjective:
@@ -37,48 +43,113 @@ class TrainingObjective:
     loss
         Mean over samples of the cross-entropy or of half the squared error.
     decays
-        lam_E, lam_J, lam_W.
+        lam_E, lam_J, lam_W, and that of the norms.
+    batches
+        Rows of the mini-batches that are evaluated one after the other; None for all at once. They limit the memory,
+        and are what BatchNorm normalises over.
     """
 
-    def __init__(self, network: ResidualNetwork, inputs: Tensor, labels: Tensor, loss: Loss, decays: Decays) -> None:
+    def __init__(
+        self,
+        network: TrainableNetwork,
+        inputs: Tensor,
+        labels: Tensor,
+        loss: Loss,
+        decays: Decays,
+        *,
+        batches: Sequence[Tensor | slice] | None = None,
+    ) -> None:
         self.network = network
         self.inputs = inputs
         self.labels = labels
         self.loss: Loss = loss
+        self.batches = [slice(None)] if batches is None else batches
         self.parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
         lam = {parameter: lam for group, lam in decay_groups(network, decays) for parameter in group}
         self.decay = torch.cat([p.detach().new_full((p.numel(),), lam[p]) for p in self.parameters])
-        self._collapsed = CollapsedLoss(network, inputs, labels, loss) if network.is_collapsible else None
+        self._collapsed: CollapsedLoss | None = None
+        if isinstance(network, ResidualNetwork) and network.is_collapsible:
+            self._collapsed = CollapsedLoss(network, inputs, labels, loss)
 
     def point(self) -> Tensor:
         """Return the parameters of the network as a point [1, n]."""
-        return parameters_to_vector(self.parameters).detach()[None]
+        return _flat(self.parameters).detach()[None]
 
+    @torch.no_grad()
     def move(self, point: Tensor) -> None:
         """Set the parameters of the network to a copy of `point` [1, n]."""
-        vector_to_parameters(point[0].clone(), self.parameters)
+        sizes = [parameter.numel() for parameter in self.parameters]
+        for parameter, numbers in zip(self.parameters, torch.split(point[0], sizes), strict=True):
+            parameter.copy_(numbers.view(parameter.shape))
 
     def __call__(self, point: Tensor) -> Evaluation:
         """Return F, its gradient, and the scale ||grad loss|| + ||grad decay|| at `point` [1, n]."""
-        vector = point[0]
-        value, gradient = self._back_propagated(point) if self._collapsed is None else self._collapsed(vector)
+        if self._collapsed is None:
+            self.move(point)
+        return self._at(point[0])
+
+    def here(self) -> Evaluation:
+        """Return what a call at `point()` returns."""
+        return self._at(self.point()[0])
+
+    def _at(self, vector: Tensor) -> Evaluation:
+        value, gradient = self._back_propagated() if self._collapsed is None else self._collapsed(vector)
         decay_gradient = self.decay * vector
         scale = torch.linalg.vector_norm(gradient) + torch.linalg.vector_norm(decay_gradient)
         value = value + 0.5 * torch.dot(decay_gradient, vector)
         return Evaluation(value[None], gradient.add_(decay_gradient)[None], scale[None])
 
-    def _back_propagated(self, point: Tensor) -> tuple[Tensor, Tensor]:
-        self.move(point)
-        value = mean_loss(self.loss, self.network(self.inputs), self.labels)
-        return value.detach(), parameters_to_vector(torch.autograd.grad(value, self.parameters))
+    def _back_propagated(self) -> tuple[Tensor, Tensor]:
+        value, gradient = self.decay.new_zeros(()), torch.zeros_like(self.decay)
+        for rows in self.batches:
+            labels = self.labels[rows]
+            loss = mean_loss(self.loss, self.network(self.inputs[rows]), labels) * (len(labels) / len(self.labels))
+            gradient += _flat(torch.autograd.grad(loss, self.parameters))
+            value += loss.detach()
+        return value, gradient
 
 
-def decay_groups(network: ResidualNetwork, decays: Decays) -> list[tuple[list[torch.nn.Parameter], float]]:
-    """Return the trained parameters in groups of equal decay: embedding, blocks, head, and the undecayed biases."""
-    groups: list[tuple[list[torch.nn.Parameter], float]] = []
-    biases: list[torch.nn.Parameter] = []
-    for part, lam in zip((network.embedding, network.blocks, network.head), decays, strict=True):
-        trained = [parameter for parameter in part.parameters() if parameter.requires_grad]
-        groups.append(([parameter for parameter in trained if parameter.ndim > 1], lam))
-        biases += [parameter for parameter in trained if parameter.ndim == 1]
-    return [(group, lam) for group, lam in [*groups, (biases, 0.0)] if group]
+def decay_groups(network: TrainableNetwork, decays: Decays) -> list[tuple[list[nn.Parameter], float]]:
+    """Return the trained parameters in groups: embedding, blocks, head, norms in blocks, and what is never decayed."""
+    return [(group, lam) for group, lam in zip(network.parts(), (*decays, 0.0), strict=True) if group]
+
+
+def batch_norms(network: nn.Module) -> list[_BatchNorm]:
+    """Return the layers of `network` that normalise over a mini-batch."""
+    return [module for module in network.modules() if isinstance(module, _BatchNorm)]
+
+
+@contextmanager
+def normalised_by_batch(
+    network: nn.Module, *, training: bool = False, statistics: Statistics = "kept"
+) -> Iterator[None]:
+    """Let BatchNorm normalise by each mini-batch inside; afterwards the network is in evaluation mode.
+
+    Parameters
+    ----------
+    training
+        Whether everything else is in training mode too: whether branches are dropped.
+    statistics
+        The running statistics, by which evaluation mode normalises: "kept" as they are; "moving" averages as torch
+        makes them; or made "anew": means over the mini-batches that are evaluated inside, which no moving average lags
+        behind (Wu & Johnson, "Rethinking 'Batch' in BatchNorm", 2021, section 3).
+    """
+    norms = batch_norms(network)
+    network.train(training)
+    before = [(norm.track_running_stats, norm.momentum) for norm in norms]
+    for norm in norms:
+        norm.training = True
+        norm.track_running_stats = statistics != "kept"
+        if statistics == "anew":
+            norm.reset_running_stats()
+            norm.momentum = None
+    try:
+        yield
+    finally:
+        for norm, (tracked, momentum) in zip(norms, before, strict=True):
+            norm.track_running_stats, norm.momentum = tracked, momentum
+        network.eval()
+
+
+def _flat(tensors: Sequence[Tensor]) -> Tensor:
+    return torch.cat([tensor.reshape(-1) for tensor in tensors])

@@ -3,12 +3,17 @@
 import hashlib
 import math
 import time
+from collections.abc import Container
 from pathlib import Path
+from typing import Protocol
 
+import numpy as np
+import torch
 from torch import Tensor
 
-from ramodel.nets.architectures.network import ResidualNetwork
+from ramodel.nets.architectures.trainable import TrainableNetwork
 from ramodel.nets.data.datasets import Dataset
+from ramodel.nets.training.batches import MiniBatches
 from ramodel.nets.training.checkpoints import (
     Checkpoint,
     TrainingRecord,
@@ -17,10 +22,21 @@ from ramodel.nets.training.checkpoints import (
     save_checkpoint,
 )
 from ramodel.nets.training.config import TrainingConfig
-from ramodel.nets.training.objective import TrainingObjective
+from ramodel.nets.training.objective import TrainingObjective, batch_norms, normalised_by_batch
 from ramodel.progress import Progress
 
-__all__ = ["Run"]
+__all__ = ["Run", "TrainingCallback"]
+
+
+class TrainingCallback(Protocol):
+    """What `train` calls on the way, with the network in evaluation mode.
+
+    It is called at the start and at every look; where it has an attribute `iterations`, a container of integers, at
+    the start and at these instead.
+    """
+
+    def __call__(self, network: TrainableNetwork, iteration: int) -> None:
+        """Read from `network` after `iteration` passes over the training set; leave its weights alone."""
 
 
 class Run:
@@ -28,43 +44,59 @@ class Run:
 
     Attributes
     ----------
+    network, objective, batches, config
+        What is trained on what, and how.
     iteration
         Passes over the training set so far.
     history
         A record of every look at the full training set.
     restored
         State of the optimiser in the checkpoint that the run resumes from; empty at a fresh start.
+    has_batch_norm
+        Whether a layer normalises over the mini-batch.
     """
 
     def __init__(
         self,
-        network: ResidualNetwork,
+        network: TrainableNetwork,
         objective: TrainingObjective,
+        batches: MiniBatches,
         config: TrainingConfig,
         dataset: Dataset,
         folder: Path | None,
         progress: Progress,
+        *,
+        stop_after: float | None = None,
+        callback: TrainingCallback | None = None,
     ) -> None:
         self.network = network
         self.objective = objective
+        self.batches = batches
         self.config = config
+        self.iteration = 0
         self.history: list[TrainingRecord] = []
         self.restored: dict[str, Tensor] = {}
-        self._digest = _digest(dataset)
+        self._digest = "" if folder is None else _digest(dataset)
         self._folder = folder
         self._progress = progress
+        self._callback = callback
+        self._last_call: int | None = None
+        self._kept: int | None = None
+        self._called_at: Container[int] | None = getattr(callback, "iterations", None)
+        self.has_batch_norm = bool(batch_norms(network))
         self._began = time.monotonic()
+        self._stop_at = math.inf if stop_after is None else self._began + stop_after
         self._shown = 0
-
-    @property
-    def iteration(self) -> int:
-        """Passes over the training set at the last look."""
-        return self.history[-1].iteration
 
     @property
     def seconds(self) -> float:
         """Wall time, interruptions left out."""
         return time.monotonic() - self._began
+
+    @property
+    def must_stop(self) -> bool:
+        """Whether the time of this call is used up: what is not over is to be left for the next one."""
+        return time.monotonic() >= self._stop_at
 
     @property
     def is_converged(self) -> bool:
@@ -107,6 +139,7 @@ class Run:
         if saved.data_digest != self._digest:
             raise ValueError(f"folder {str(self._folder)!r} holds a checkpoint of another data set. {way_out}")
         self.network.load_state_dict(saved.network.state_dict())
+        self.iteration = self._kept = saved.iteration
         self.history = list(saved.history)
         self.restored = saved.optimiser
         self._began -= saved.seconds
@@ -120,29 +153,77 @@ class Run:
         FloatingPointError
             If objective or gradient are not finite; the checkpoint before is kept.
         """
-        found = self.objective(self.objective.point())
-        record = TrainingRecord(iteration, float(found.value), float(found.relative_gradient()))
-        self.require_finite(record.objective, record.iteration)
-        self.require_finite(record.gradient_norm, record.iteration)
-        self.history.append(record)
+        self.history.append(self.standing(iteration))
+        self.iteration = iteration
+        record = self.history[-1]
         self.show(iteration, f"objective {record.objective:.6f}  gradient {record.gradient_norm:.1e}")
-        if self._folder is not None:
-            checkpoint = Checkpoint(
-                network=self.network,
-                training=self.config,
-                data_digest=self._digest,
-                optimiser=optimiser or {},
-                history=tuple(self.history),
-                seconds=self.seconds,
-            )
-            save_checkpoint(self._folder, checkpoint)
+        if self._called_at is None or self.is_called_at(iteration):
+            self._call(iteration)
+        self.save(optimiser)
+
+    def standing(self, iteration: int) -> TrainingRecord:
+        """Return objective and stationarity of the network after `iteration` passes; raise as `look` does.
+
+        BatchNorm normalises by the mini-batches of epoch 0, and its running statistics become their means.
+        """
+        with normalised_by_batch(self.network, statistics="anew"):
+            found = self.objective.here()
+        record = TrainingRecord(iteration, float(found.value), float(found.relative_gradient()))
+        self.require_finite(record.objective, iteration)
+        self.require_finite(record.gradient_norm, iteration)
+        return record
+
+    def advance(self, iteration: int, loss: float) -> None:
+        """Note that `iteration` passes are done, without a look; `loss` is the mean of the last one."""
+        self.iteration = iteration
+        self.show(iteration, f"loss {loss:.4f}")
+        if self.is_called_at(iteration):
+            self.call_between_looks(iteration)
+
+    def call_between_looks(self, iteration: int) -> None:
+        """Call the callback; the network is left in evaluation mode, its weights and running statistics as they are."""
+        if self.has_batch_norm:
+            before = {name: buffer.clone() for name, buffer in self.network.named_buffers()}
+            with normalised_by_batch(self.network, statistics="anew"), torch.no_grad():
+                for rows in self.objective.batches:
+                    self.network(self.objective.inputs[rows])
+            self._call(iteration)
+            self.network.load_state_dict(before, strict=False)
+        else:
+            self.network.eval()
+            self._call(iteration)
+
+    def is_called_at(self, iteration: int) -> bool:
+        """Whether the callback asks for `iteration` by name."""
+        return self._called_at is not None and (iteration == 0 or iteration in self._called_at)
+
+    def _call(self, iteration: int) -> None:
+        if self._callback is not None and iteration != self._last_call:
+            self._callback(self.network, iteration)
+            self._last_call = iteration
+
+    def save(self, optimiser: dict[str, Tensor] | None) -> None:
+        """Write a checkpoint, where there is a folder."""
+        if self._folder is None:
+            return
+        checkpoint = Checkpoint(
+            network=self.network,
+            training=self.config,
+            data_digest=self._digest,
+            optimiser=optimiser or {},
+            history=tuple(self.history),
+            since_look=self.iteration - self.history[-1].iteration,
+            seconds=self.seconds,
+        )
+        save_checkpoint(self._folder, checkpoint)
+        self._kept = self.iteration
 
     def require_finite(self, loss: float, iteration: int) -> None:
         """Raise FloatingPointError, naming the last good checkpoint, unless `loss` is finite."""
         if math.isfinite(loss):
             return
-        if self._folder is not None and self.history:
-            kept = f"The checkpoint of iteration {self.iteration} in {str(self._folder)!r} is kept."
+        if self._kept is not None:
+            kept = f"The checkpoint of iteration {self._kept} in {str(self._folder)!r} is kept."
         else:
             kept = "No checkpoint was written."
         raise FloatingPointError(
@@ -160,5 +241,5 @@ def _digest(dataset: Dataset) -> str:
     digest = hashlib.sha256()
     for array in (dataset.train_inputs, dataset.train_labels):
         digest.update(str(array.shape).encode())
-        digest.update(array.tobytes())
+        digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()

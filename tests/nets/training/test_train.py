@@ -161,8 +161,8 @@ def test_every_epoch_visits_each_sample_once_in_an_order_of_its_own(new_network,
 
 
 def test_float32_networks_train_in_float32(new_network, three_digits):
-    network = new_network().float()
-    quiet(network, three_digits, iterations=20)
+    network = new_network()
+    quiet(network, three_digits, iterations=20, precision="float32")
     assert network.head.weight.dtype == torch.float32
 
 
@@ -220,7 +220,7 @@ def test_a_network_that_is_not_finite_is_refused(new_network, three_digits):
     [
         ({"optimiser": "adma"}, "did you mean 'adam'"),
         ({"loss": "hinge"}, "loss is 'hinge'"),
-        ({"schedule": "step"}, "schedule is 'step'"),
+        ({"schedule": "linear"}, "schedule is 'linear'"),
         ({"jacobian_decay": -1.0}, "jacobian_decay is -1.0"),
         ({"head_decay": float("nan")}, "head_decay is nan"),
         ({"iterations": -1}, "iterations is -1"),
