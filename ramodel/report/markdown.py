@@ -1,4 +1,4 @@
-"""Markdown: its tables, and the templates of the READMEs."""
+"""Markdown: its tables; and the templates of READMEs and pages."""
 
 from collections.abc import Iterable, Sequence
 
@@ -22,11 +22,13 @@ def markdown_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> st
 
 
 def template(name: str) -> jinja2.Template:
-    """Return a template of this package; what it lacks is an error."""
+    """Return a template of this package; what it lacks is an error. In HTML all that is filled in is escaped."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("ramodel.report"),
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
-        autoescape=False,  # Markdown, not HTML
+        autoescape=jinja2.select_autoescape(enabled_extensions=("html.j2",), default=False),
+        trim_blocks=name.endswith(".html.j2"),
+        lstrip_blocks=name.endswith(".html.j2"),
     )
     return environment.get_template(name)

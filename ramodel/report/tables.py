@@ -14,7 +14,7 @@ from ramodel.comparison import Comparison, Verdict
 from ramodel.report.formatting import bound, measured, number
 from ramodel.report.markdown import markdown_table
 
-__all__ = ["verdict_markdown", "verdict_rows", "verdict_table"]
+__all__ = ["control", "predicted", "verdict_markdown", "verdict_rows", "verdict_table"]
 
 _NARROW = 100
 """Width in columns below which a column is left out."""
@@ -58,9 +58,9 @@ def verdict_table(comparisons: Sequence[Comparison]) -> Table:
             Text(row.claim),
             Text(row.subject),
             _kind(row),
-            _predicted(row),
+            predicted(row),
             Text(measured(row.numeric, row.interval)),
-            Text(_control(row)),
+            Text(control(row)),
             Text(row.verdict, style=_VERDICT_STYLES[row.verdict]),
         )
     reached = _stationarity(comparisons)
@@ -107,9 +107,9 @@ def verdict_markdown(comparisons: Iterable[Comparison]) -> str:
             row.claim + note,
             row.subject,
             _kind(row),
-            _predicted(row),
+            predicted(row),
             measured(row.numeric, row.interval),
-            _control(row),
+            control(row),
             number(row.stationarity),
             verdict,
         )
@@ -151,7 +151,8 @@ def _kind(row: Comparison) -> str:
     return "bound" if row.kind.endswith("_bound") else row.kind
 
 
-def _predicted(row: Comparison) -> str:
+def predicted(row: Comparison) -> str:
+    """Write what a claim accepts: a number, a bound, or a band."""
     if row.kind == "empirical":
         assert row.band is not None
         return bound(*row.band)
@@ -159,7 +160,8 @@ def _predicted(row: Comparison) -> str:
     return prefix + number(row.theory)
 
 
-def _control(row: Comparison) -> str:
+def control(row: Comparison) -> str:
+    """Write the number of the control, with its name."""
     if row.control is None:
         return "-"
     return number(row.control) + (f" ({row.control_name})" if row.control_name else "")

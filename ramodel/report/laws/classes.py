@@ -99,10 +99,10 @@ def relative_spectrum(values: np.ndarray) -> np.ndarray:
 def _ranks(axes: Axes, found: Sequence[Series], axis: str) -> None:
     if not along_axis(axes, found, axis, lambda cell: cell.reading("rank_found"), logarithmic=False):
         return
-    ends = np.array(axes.get_xlim())
-    axes.plot(ends, ends, color=THEORY_COLOUR, linewidth=0.9)
-    axes.plot(ends, ends - 1, color=THEORY_COLOUR, linewidth=0.9, linestyle=":")
+    ends = axes.get_xlim()
+    line = np.linspace(*ends, 60)
+    axes.plot(line, line, color=THEORY_COLOUR, linewidth=0.9, zorder=1.5)
+    axes.plot(line, line - 1, color=THEORY_COLOUR, linewidth=0.9, linestyle=":", zorder=1.5)
     axes.set_xlim(*ends)
-    axes.annotate("$C$", (ends[0] + 0.62 * np.ptp(ends),) * 2, fontsize=6.5, xytext=(-8, 4), textcoords="offset points")
-    axes.set_title("RA3: rank of the blocks; S1: at most $C - 1$ (dotted)")
+    axes.set_title("rank of the blocks: RA3, at most $C$; S1, $C - 1$ (dotted)")
     axes.set_ylabel("numerical rank of $J_l$")

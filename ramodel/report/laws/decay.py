@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ramodel.experiments.sweeps.config import SweepConfig
-from ramodel.report.laws.cells import Series, axis_named, measured_cells, series
+from ramodel.report.laws.cells import MeasuredCell, Series, axis_named, measured_cells, series
 from ramodel.report.laws.marks import along_axis, canvas, claims_of, reading_along_axis, theory_key
 from ramodel.report.panels import say_in_panel
 from ramodel.report.style import THEORY_COLOUR
@@ -46,11 +46,11 @@ def _top(axes: Axes, found: Sequence[Series], axis: str) -> None:
     axes.set_ylabel("$s_1$")
 
 
-def _predicted(cells: Sequence[object]) -> float:
+def _predicted(cells: Sequence[MeasuredCell]) -> float:
     values = [
-        float(cell.array("predicted_singular_value", "rank")[0])  # type: ignore[attr-defined]
+        float(cell.array("predicted_singular_value", "rank")[0])
         for cell in cells
-        if cell.has("predicted_singular_value")  # type: ignore[attr-defined]
+        if cell.has("predicted_singular_value")
     ]
     return float(np.mean(values)) if values else np.nan
 
@@ -58,7 +58,7 @@ def _predicted(cells: Sequence[object]) -> float:
 def _rank(axes: Axes, found: Sequence[Series], config: SweepConfig, axis: str) -> None:
     claims = claims_of(config, "rank_found", "mean", "worst")
     drawn = along_axis(
-        axes, found, axis, lambda cell: cell.reading("rank_found"), logarithmic=False, claims=claims
+        axes, found, axis, lambda cell: cell.reading("rank_found"), logarithmic=False, bottom=0.0, claims=claims
     )  # fmt: skip
     if drawn:
         for one in found:
@@ -69,6 +69,5 @@ def _rank(axes: Axes, found: Sequence[Series], config: SweepConfig, axis: str) -
             ]
             if rows and not one.control:
                 axes.plot(*np.array(rows).T, color=THEORY_COLOUR, linewidth=0.9, zorder=3)
-        axes.set_ylim(bottom=0.0)
     axes.set_title("rank of the blocks")
     axes.set_ylabel("numerical rank of $J_l$")

@@ -7,10 +7,11 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ramodel.experiments.confrontation.predictions import law_of
 from ramodel.experiments.sweeps.config import SweepConfig
 from ramodel.metrics import depth_exponent
 from ramodel.report.formatting import measured
-from ramodel.report.laws.cells import Series, axis_named, measured_cells, series
+from ramodel.report.laws.cells import MeasuredCell, Series, axis_named, measured_cells, series
 from ramodel.report.laws.marks import claims_of, label_ends, shade_band, theory_key, wrapped
 from ramodel.report.panels import depth_axis, geometric_mean, log_axis, say_in_panel
 from ramodel.report.style import THEORY_COLOUR, WIDTH_INCHES
@@ -35,8 +36,8 @@ def draw_depth_law(cells: Mapping[str, xr.Dataset], config: SweepConfig) -> Figu
     _exponents(figure.add_subplot(grid[0, 1]), found, config)
     _within(figure.add_subplot(grid[1, 1]), [one for one in found if not one.control])
     theory_key(
-        figure, ("-", "S6: from the gain of the class means"), ("--", "S4: the same, Frobenius"),
-        (":", r"slope of $1/(2L + 1)$; within a net: 1"),
+        figure, ("-", "S6, from the gain of the class means"), ("--", "S4, the same for one matrix"),
+        (":", r"$c/(2L + 1)$; within a network: slope 1"),
     )  # fmt: skip
     return figure
 
@@ -62,11 +63,11 @@ def _across(axes: Axes, found: Sequence[Series], axis: str) -> None:
         ends.append((centre[-1], one.label, "#555555" if one.control else one.colour))
         if not one.control:
             heights.append(float(np.exp(np.mean(np.log(centre * (2 * x + 1))))))
-            for law, dashes in _LAWS.items():
-                curve = [(value, _gain_predicted(cells, law)) for value, cells in one.along(axis)]
-                curve = [point for point in curve if np.isfinite(point[1])]
-                if len(curve) > 1:
-                    axes.plot(*np.array(curve).T, color=THEORY_COLOUR, linestyle=dashes, linewidth=0.9)
+            law = law_of(one.cells[0].data)
+            curve = [(value, _gain_predicted(cells, law)) for value, cells in one.along(axis)]
+            curve = [point for point in curve if np.isfinite(point[1])]
+            if len(curve) > 1:
+                axes.plot(*np.array(curve).T, color=THEORY_COLOUR, linestyle=_LAWS[law], linewidth=0.9)
     if not depths:
         say_in_panel(axes, "no top singular value was measured")
         return
@@ -82,13 +83,11 @@ def _across(axes: Axes, found: Sequence[Series], axis: str) -> None:
     label_ends(axes, ends)
 
 
-def _gain_predicted(cells: Sequence[object], law: str) -> float:
-    values = []
-    for cell in cells:
-        data = cell.data  # type: ignore[attr-defined]
-        if "gain_predicted" in data and law in [str(name) for name in data["gain_predicted"]["law"].values]:
-            values.append(float(data["gain_predicted"].sel(law=law).isel(rank=0)))
-    return geometric_mean(values)[0]
+def _gain_predicted(cells: Sequence[MeasuredCell], law: str) -> float:
+    """Return s_1 from the gain of the class means, the geometric mean over networks; NaN where it was not measured."""
+    known = [cell.data["gain_predicted"] for cell in cells if cell.has("gain_predicted")]
+    values = [part.sel(law=law) for part in known if "law" in part.coords and law in part["law"].values]
+    return geometric_mean(float(value.isel(rank=0)) for value in values)[0]
 
 
 def _exponents(axes: Axes, found: Sequence[Series], config: SweepConfig) -> None:

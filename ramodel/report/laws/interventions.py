@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from ramodel.experiments.sweeps.config import SweepConfig
 from ramodel.report.laws.cells import Series, measured_cells, series
@@ -56,6 +57,7 @@ def _against(axes: Axes, found: Sequence[Series], name: str, *, named: bool) -> 
     if not drawn:
         say_in_panel(axes, f"{reading_label(name)}\nwas not measured")
         return
+    axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.set_xlabel(reading_label(name))
     axes.set_ylabel("test accuracy")
     if named:

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import LogFormatterSciNotation, LogLocator, MaxNLocator
 
 from ramodel.experiments.confrontation.readings import READINGS
 from ramodel.experiments.intervals import mean_interval
@@ -44,6 +45,8 @@ _BAND: dict[str, Any] = {"color": BAND_COLOUR, "alpha": 0.28, "linewidth": 0, "z
 _EDGE: dict[str, Any] = {"color": "#a89a00", "linewidth": 0.6, "linestyle": (0, (4, 2)), "zorder": 0.6}
 _WIDE = 30.0
 """Ratio of the greatest to the least number above which an axis is logarithmic."""
+_KEY_LETTERS = 130
+"""Letters of a key that fit on one line."""
 _GLUE = "\x1f"
 """Stands for the spaces inside formulas while lines are broken."""
 
@@ -56,16 +59,22 @@ def canvas(rows: Sequence[float], columns: int, *, widths: Sequence[float] | Non
 
 
 def wrapped(text: str, width: int = 26) -> str:
-    """Break a label into lines; formulas between dollars stay whole.
+    r"""Break a label into as few lines as go, of about equal length; formulas between dollars stay whole.
 
     Examples
     --------
-    >>> wrapped("affinity of $s_1 / s_2$ over layers", 12)
-    'affinity of\\n$s_1 / s_2$\\nover layers'
+    >>> wrapped("affinity of $s_1 / s_2$ over layers", 20)
+    'affinity of\n$s_1 / s_2$\nover layers'
     """
     parts = text.split("$")
     whole = "$".join(part.replace(" ", _GLUE) if place % 2 else part for place, part in enumerate(parts))
-    return "\n".join(textwrap.wrap(whole, width, break_long_words=False, break_on_hyphens=False)).replace(_GLUE, " ")
+
+    def lines(room: int) -> list[str]:
+        return textwrap.wrap(whole, room, break_long_words=False, break_on_hyphens=False)
+
+    fewest = len(lines(width))
+    narrowest = next(room for room in range(1, width + 1) if len(lines(room)) <= fewest)
+    return "\n".join(lines(narrowest)).replace(_GLUE, " ")
 
 
 def reading_label(name: str) -> str:
@@ -136,7 +145,7 @@ def dots(
         axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", va="center", color=CONTROL_COLOUR)
         axes.set_xticks([])
         return False
-    _scale(axes, everything, "x", logarithmic)
+    _fit(axes, everything, "x", logarithmic)
     for row, (one, values) in enumerate(zip(found, table, strict=True)):
         if not values:
             axes.text(
@@ -150,7 +159,6 @@ def dots(
             centre, row, xerr=[[centre - low], [high - centre]], fmt=one.marker, color=one.colour, markersize=4.5,
             elinewidth=1.0, capsize=2.0,
         )  # fmt: skip
-    _breathe(axes, "x")
     _bands_of_rows(axes, found, table, claims)
     return True
 
@@ -187,6 +195,7 @@ def along_axis(
     *,
     claims: Sequence[Claim] = (),
     logarithmic: bool | None = None,
+    bottom: float | None = None,
     named: bool = True,
 ) -> bool:
     """Draw a reading of every series along an axis: mean and 95 % interval over seeds, joined; tell if any was drawn.
@@ -206,13 +215,12 @@ def along_axis(
             x, centre, [centre - low, high - centre], fmt=one.marker, color=one.colour, elinewidth=0.7,
             linestyle="--" if one.control else "-", linewidth=0.8, zorder=2.0 if one.control else 2.5,
         )  # fmt: skip
-        everything += [*centre, *low[low > 0], *high]
+        everything += [reading(cell) for _, cells in one.along(axis) for cell in cells]
         places += list(x)
         ends.append((float(centre[-1]), one.label, "#555555" if one.control else one.colour))
     if not everything:
         say_in_panel(axes, "not measured")
         return False
-    _scale(axes, everything, "y", logarithmic)
     if min(places) > 0 and max(places) / min(places) >= 4:
         axes.set_xscale("log")
         log_axis(axes.xaxis)
@@ -220,7 +228,9 @@ def along_axis(
         axes.set_xticks(sorted(set(places)), [f"{place:g}" for place in sorted(set(places))])
         axes.minorticks_off()
     axes.set_xlabel(axis_label(axis))
-    _breathe(axes, "y")
+    _fit(axes, everything, "y", logarithmic)
+    if bottom is not None:
+        axes.set_ylim(bottom=bottom)
     shade_band(axes, claims)
     if named and len(ends) > 1:
         label_ends(axes, ends)
@@ -276,7 +286,8 @@ def theory_key(figure: Figure, *lines: tuple[str, str], band: bool = True, contr
             Line2D([], [], color=CONTROL_COLOUR, marker="x", linestyle="--", linewidth=0.8, label="control")
         )  # fmt: skip
     if handles:
-        figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 5))
+        long = sum(len(str(handle.get_label())) + 8 for handle in handles) > _KEY_LETTERS
+        figure.legend(handles=handles, loc="outside lower center", ncols=3 if long else len(handles))
 
 
 def _bands_of_rows(
@@ -284,8 +295,9 @@ def _bands_of_rows(
 ) -> None:
     names = [one.cells[0].arm for one in found]
     means = {name: interval_of(values)[0] for name, values in zip(names, table, strict=True)}
+    absolute = [claim for claim in claims if claim.summary != "difference"]
     rows: list[tuple[int, tuple[float, float], Claim]] = []
-    for claim in claims:
+    for claim in absolute or claims:
         band = accepted(claim, means.get(claim.control or "", math.nan))
         spoken_of = [
             row for row, one in enumerate(found) if (names[row] in claim.arms if claim.arms else not one.control)
@@ -321,19 +333,20 @@ def _prediction(axes: Axes, one: Series, axis: str, name: str) -> None:
         axes.plot(*np.array(rows).T, color=THEORY_COLOUR, linewidth=0.9, marker="_", markersize=6, zorder=3)
 
 
-def _scale(axes: Axes, values: Sequence[float], direction: Direction, logarithmic: bool | None) -> None:
-    least, greatest = min(values), max(values)
+def _fit(axes: Axes, values: Sequence[float], direction: Direction, logarithmic: bool | None) -> None:
+    """Choose scale and ends of an axis by the numbers of networks; intervals of few seeds may run out of the panel."""
+    finite = [value for value in values if math.isfinite(value)]
+    least, greatest = min(finite), max(finite)
     wanted = least > 0 and greatest / least > _WIDE if logarithmic is None else logarithmic and least > 0
+    ends = axes.set_xlim if direction == "x" else axes.set_ylim
     if wanted:
-        (axes.set_xscale if direction == "x" else axes.set_yscale)("log")
-        log_axis(axes.xaxis if direction == "x" else axes.yaxis)
-
-
-def _breathe(axes: Axes, direction: Direction) -> None:
-    """Leave room around numbers that are all (nearly) the same, where an axis would magnify rounding."""
-    low, high = axes.get_xlim() if direction == "x" else axes.get_ylim()
-    scale = axes.get_xscale() if direction == "x" else axes.get_yscale()
-    centre = (low + high) / 2
-    if scale == "linear" and high - low < 0.05 * abs(centre):
-        reach = 0.05 * abs(centre)
-        (axes.set_xlim if direction == "x" else axes.set_ylim)(centre - reach, centre + reach)
+        axis = axes.xaxis if direction == "x" else axes.yaxis
+        log_axis(axis)
+        axis.set_major_locator(LogLocator(numticks=5))
+        axis.set_major_formatter(LogFormatterSciNotation())
+        room = (greatest / least) ** 0.15
+        ends(least / room, greatest * room)
+    else:
+        room = max(0.15 * (greatest - least), 0.03 * max(abs(least), abs(greatest)), 1e-12)
+        ends(least - room, greatest + room)
+        (axes.xaxis if direction == "x" else axes.yaxis).set_major_locator(MaxNLocator(4 if direction == "x" else 5))

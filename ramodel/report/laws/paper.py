@@ -6,7 +6,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from ramodel.experiments.sweeps.config import SweepConfig
-from ramodel.report.laws.cells import Series, measured_cells, series
+from ramodel.report.laws.cells import MeasuredCell, Series, measured_cells, series
 from ramodel.report.laws.marks import reading_dots, theory_key
 from ramodel.report.panels import say_in_panel
 from ramodel.report.style import WIDTH_INCHES
@@ -27,7 +27,9 @@ _ARCHITECTURE = ("family", "stem")
 def draw_paper(cells: Mapping[str, xr.Dataset], config: SweepConfig) -> Figure:
     """Draw a panel for each property, a row for each architecture on each data set, its controls in grey."""
     known = measured_cells(cells)
-    found = sorted(series(known, config), key=lambda one: _order(one, known_order(known)))
+    found = series(known, config)
+    groups = list(dict.fromkeys(_group(one.cells[0]) for one in found))
+    found.sort(key=lambda one: (groups.index(_group(one.cells[0])), one.control))
     height = 0.75 + 0.235 * max(len(found), 2)
     figure = Figure(figsize=(WIDTH_INCHES, height + 0.55))
     if not found:
@@ -45,19 +47,9 @@ def draw_paper(cells: Mapping[str, xr.Dataset], config: SweepConfig) -> Figure:
     return figure
 
 
-def known_order(cells: Sequence[object]) -> list[tuple[str, str]]:
-    """Return the pairs of architecture and data set, trained ones first, in the order of the cells."""
-    return list(dict.fromkeys(_group(cell) for cell in cells))
-
-
-def _group(cell: object) -> tuple[str, str]:
-    network = cell.network  # type: ignore[attr-defined]
-    architecture = " ".join(str(network.get(field, "")) for field in _ARCHITECTURE)
-    return architecture, str(cell.setting("data.dataset"))  # type: ignore[attr-defined]
-
-
-def _order(one: Series, groups: Sequence[tuple[str, str]]) -> tuple[int, bool]:
-    return groups.index(_group(one.cells[0])), one.control
+def _group(cell: MeasuredCell) -> tuple[str, str]:
+    architecture = " ".join(str(cell.network.get(field, "")) for field in _ARCHITECTURE)
+    return architecture, str(cell.setting("data.dataset"))
 
 
 def _parting(found: Sequence[Series]) -> list[int]:

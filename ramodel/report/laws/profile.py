@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from ramodel.experiments.sweeps.config import SweepConfig
 from ramodel.report.laws.cells import Series, measured_cells, series
@@ -63,6 +64,7 @@ def _profile(axes: Axes, one: Series) -> None:
     """Draw median and middle half of inputs and seeds, and a line of either slope through the middle."""
     axes.set_title(wrapped(one.label, 16), color="#333333" if one.control else one.colour)
     axes.set_xlabel("layer $l$")
+    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     cells = [cell for cell in one.cells if cell.has("singular_value")]
     depths = {cell.depth for cell in cells}
     if not cells:

@@ -28,7 +28,8 @@ __all__ = ["LAW_FIGURES", "LawFigure"]
 
 _ROWS = (
     "Small dots are networks, large marks their mean with a 95 % interval over seeds, controls grey. Shaded: what a "
-    "claim, written before the run, accepts in that row; differences count from the mean of the arm compared with."
+    "claim, written before the run, accepts in that row; differences count from the mean of the arm compared with. "
+    "Intervals of few seeds may run out of the panel."
 )
 _MAPS = "Below: affinity of the top-C singular subspaces of every pair of blocks, 1 where they are the same."
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import msgspec
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
@@ -9,9 +10,18 @@ from matplotlib.figure import Figure
 
 from ramodel.experiments.sweeps.config import SweepConfig
 from ramodel.report.laws.cells import MeasuredCell, Series, measured_cells
-from ramodel.report.laws.marks import along_axis, canvas, claims_of, reading_label, theory_key, wrapped
+from ramodel.report.laws.marks import (
+    accepted,
+    along_axis,
+    canvas,
+    claims_of,
+    reading_label,
+    shade_band,
+    theory_key,
+    wrapped,
+)
 from ramodel.report.panels import say_in_panel
-from ramodel.report.style import OKABE_ITO, THEORY_COLOUR
+from ramodel.report.style import CONTROL_COLOUR, OKABE_ITO, THEORY_COLOUR
 from ramodel.theory import gain_variance
 
 __all__ = ["draw_stochastic_depth_law"]
@@ -22,13 +32,16 @@ _READINGS = ("top_singular_value", "step_variation", "subspace_affinity", "test_
 
 def draw_stochastic_depth_law(cells: Mapping[str, xr.Dataset], config: SweepConfig) -> Figure:
     """Draw the readings against the probability to keep a block, and the penalty of S13 that each network would pay."""
-    found = [cell for cell in measured_cells(cells) if cell.setting(_KEPT) is not None]
+    found = [
+        msgspec.structs.replace(cell, axes=cell.axes | {_KEPT: float(cell.setting(_KEPT) or 1.0)})
+        for cell in measured_cells(cells)
+    ]
     figure, panels = canvas((1.75, 1.6), 3)
     groups = [
         Series(label=label, control=control, colour=colour, marker=marker, cells=chosen)
         for label, control, colour, marker in (
             ("trained", False, OKABE_ITO["blue"], "o"),
-            ("control", True, "#8c8c8c", "x"),
+            ("control", True, CONTROL_COLOUR, "x"),
         )
         if (chosen := tuple(cell for cell in found if cell.control is control))
     ]
@@ -47,13 +60,11 @@ def _reading(axes: Axes, groups: list[Series], config: SweepConfig, name: str) -
         if whole:
             axes.axhline(float(np.mean(whole)), color=THEORY_COLOUR, linewidth=0.9)
             for claim in claims_of(config, name, "difference"):
-                low, high = axes.get_ylim()
-                base = float(np.mean(whole))
-                axes.axhspan(
-                    max(low, base + claim.at_least), min(high, base + claim.at_most), color=OKABE_ITO["yellow"],
-                    alpha=0.28, linewidth=0, zorder=0.5,
-                )  # fmt: skip
-                axes.set_ylim(low, high)
+                least, most = accepted(claim, float(np.mean(whole)))
+                shade_band(
+                    axes,
+                    [msgspec.structs.replace(claim, summary="mean", at_least=least, at_most=most)],
+                )
     axes.set_title(wrapped(reading_label(name), 32))
 
 

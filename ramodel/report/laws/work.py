@@ -56,8 +56,8 @@ def _identity(axes: Axes, found: Sequence[Series]) -> None:
         return
     ends = np.array([min(seen) / 1.5, max(seen) * 1.5])
     axes.plot(ends, ends, color=THEORY_COLOUR, linewidth=0.9, zorder=1.5, label="S19: energy = work")
-    axes.set_xscale("log")
-    axes.set_yscale("log")
+    log_axis(axes.xaxis)
+    log_axis(axes.yaxis)
     axes.set_title("every block: work = energy")
     axes.set_xlabel(r"energy $\lambda_J \|B_l\|_F^2$")
     axes.set_ylabel(r"work $-\langle g_l, f_l(h_{l-1})\rangle$")
@@ -114,7 +114,7 @@ def _euler(axes: Axes, found: Sequence[Series]) -> None:
 
 def _stand_ins(axes: Axes, found: Sequence[Series]) -> None:
     """Draw the departure from the linear law of each stand-in: the law that fits it better, by arm."""
-    shown = [one for one in found if any(cell.has("stand_in_error") for cell in one.cells)]
+    shown = [one for one in found if not one.control and any(cell.has("stand_in_error") for cell in one.cells)]
     if not shown:
         say_in_panel(axes, "linear stand-ins were not measured")
         return
@@ -139,14 +139,14 @@ def _stand_ins(axes: Axes, found: Sequence[Series]) -> None:
                 elinewidth=0.8, capsize=1.5,
             )  # fmt: skip
             axes.annotate(
-                law, (centre, place), xytext=(4, 0), textcoords="offset points", fontsize=5, color=one.colour,
-                va="center",
+                law, (high, place), xytext=(3, 0), textcoords="offset points", fontsize=5, color=one.colour,
+                va="center", annotation_clip=True,
             )  # fmt: skip
     axes.set_yticks(range(len(names)), [wrapped(name.replace("_", " "), 16) for name in names])
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
     axes.axvline(0.0, color=THEORY_COLOUR, linewidth=0.9)
-    axes.set_xlim(left=min(0.0, axes.get_xlim()[0]))
+    axes.set_xlim(left=0.0)
     axes.set_title("which stand-in obeys the linear law (S1, S6)?")
     axes.set_xlabel("departure from the law of the head (0: obeys)")
 
