@@ -24,6 +24,7 @@ COMMANDS = {
     "simulate": "minimise a random problem without the closed forms, then compare with them",
     "train": "train one residual network and save it",
     "measure": "singular values and RA1-RA4 of a trained network, also your own",
+    "confront": "theory against sweeps, or against your own trained network",
     "figures": "draw figures of the theory, and of a run of `reproduce`",
     "prove": "prove statements by machine",
     "test-claims": "try the statements on made-up cases and look for counterexamples",
