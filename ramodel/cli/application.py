@@ -23,6 +23,7 @@ COMMANDS = {
     "phase": "draw the rank of the best configuration over depth and decay",
     "simulate": "minimise a random problem without the closed forms, then compare with them",
     "train": "train one residual network and save it",
+    "sweep": "train and measure many networks from one file; what interrupts it does not matter",
     "measure": "singular values and RA1-RA4 of a trained network, also your own",
     "confront": "theory against sweeps, or against your own trained network",
     "figures": "draw figures of the theory, and of a run of `reproduce`",

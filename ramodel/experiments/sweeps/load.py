@@ -70,6 +70,14 @@ def _families() -> dict[str, tuple[str, ...]]:
     return {str(kind.__struct_config__.tag): kind.__struct_fields__ for kind in get_args(AnyNetworkConfig)}
 
 
+@cache
+def _readings() -> list[str]:
+    """Return the names of readings; loaded late, because confrontations of sweeps load sweeps."""
+    from ramodel.experiments.confrontation.readings import READINGS
+
+    return list(READINGS)
+
+
 def _check(config: SweepConfig) -> None:
     _one_of("law", config.law, LAWS)
     _check_network(config.network, "[network]")
@@ -84,7 +92,9 @@ def _check(config: SweepConfig) -> None:
         if names.count(arm.name) > 1:
             raise ValueError(f"arms has {arm.name!r} twice; rename one.")
         _check_arm(config, arm, f"arm {arm.name!r}")
-    cells(config)
+    for cell in cells(config):
+        for name in cell.measure.during:
+            _one_of(f"measure.during of arm {cell.arm!r}", name, _readings())
     for number, claim in enumerate(config.claims, start=1):
         _check_claim(config, claim, f"claim {number} ({claim.claim!r})")
 
@@ -115,6 +125,9 @@ def _check_arm(config: SweepConfig, arm: Arm, where: str) -> None:
 
 def _check_claim(config: SweepConfig, claim: Claim, where: str) -> None:
     _one_of(f"statement of {where}", claim.statement, STATEMENTS)
+    _one_of(f"reading of {where}", claim.reading, _readings())
+    if isinstance(claim.theory, str):
+        _one_of(f"theory of {where}", claim.theory, _readings())
     arms = [arm.name for arm in config.arms]
     for name in claim.arms:
         _one_of(f"arms of {where}", name, arms)

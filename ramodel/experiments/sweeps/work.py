@@ -99,29 +99,32 @@ def jobs_of(cells: Sequence[SweepCell], *, batched: bool, **settings: Any) -> li
 def carry_out(job: Job) -> list[Outcome]:
     """Compute the cells of a job on one thread; whatever goes wrong becomes an outcome.
 
-    Cells that turn out not to go together are computed one after the other.
+    Cells that turn out not to go together are computed one after the other; their attribute `alone` says why.
     """
-    if len(job.cells) > 1:
-        try:
-            return _carry_out_batch(job)
-        except Exception:  # noqa: BLE001  (no memory for all at once, a layer that cannot be batched, ...)
-            alone = [msgspec.structs.replace(job, cells=(cell,)) for cell in job.cells]
-            return [outcome for each in alone for outcome in carry_out(each)]
-    (cell,) = job.cells
+    if len(job.cells) == 1:
+        return [_carry_out_cell(job, job.cells[0])]
+    try:
+        return _carry_out_batch(job)
+    except Exception as error:  # noqa: BLE001  (no memory for all at once, a layer that cannot be batched, ...)
+        return [_carry_out_cell(job, cell, alone=f"{type(error).__name__}: {error}") for cell in job.cells]
+
+
+def _carry_out_cell(job: Job, cell: SweepCell, **attributes: str) -> Outcome:
     left = None if job.deadline is None else job.deadline - time.time()
     if left is not None and left <= 0.0:
-        return [Outcome(name=cell.name)]
+        return Outcome(name=cell.name)
     began = time.perf_counter()
     try:
         from ramodel.experiments.sweeps.run import run_sweep_cell  # torch: only those who run need it
 
-        with _one_thread(), _marked(job) as folder:
+        with _one_thread(), _marked(job.store, [cell]) as (folder,):
             result = run_sweep_cell(
                 cell, job.config, data_folder=job.data_folder, device=job.device, folder=folder, stop_after=left
             )
     except Exception as error:  # noqa: BLE001  (whatever it is, it is kept and reported, and the other cells go on)
-        return [_failed(cell, error)]
-    return [Outcome(name=cell.name, result=result, seconds=time.perf_counter() - began)]
+        return _failed(cell, error)
+    found = None if result is None else result.assign_attrs(attributes)
+    return Outcome(name=cell.name, result=found, seconds=time.perf_counter() - began)
 
 
 def work_off(jobs: Sequence[Job], *, workers: int, backend: Backend, address: str | None) -> Iterator[list[Outcome]]:
@@ -147,7 +150,9 @@ def work_off(jobs: Sequence[Job], *, workers: int, backend: Backend, address: st
                     waiting.pop(outcomes[0].name)
                     yield outcomes
             except deaths:
-                began = {name: job for name, job in waiting.items() if _mark(job, job.cells[0]).exists()} or waiting
+                began = {
+                    name: job for name, job in waiting.items() if _mark(job.store, job.cells[0]).exists()
+                } or waiting
                 waiting = {name: job for name, job in waiting.items() if name not in began}
                 suspects |= began
         for job in suspects.values():
@@ -169,7 +174,7 @@ def _carry_out_batch(job: Job) -> list[Outcome]:
     if job.deadline is not None and job.deadline <= time.time():
         return [Outcome(name=cell.name) for cell in job.cells]
     began = time.perf_counter()
-    with _one_thread(), _marked(job):
+    with _one_thread(), _marked(job.store, job.cells):
         results = run_sweep_batch(job.cells, job.config, data_folder=job.data_folder, device=job.device)
     each = (time.perf_counter() - began) / len(job.cells)
     return [
@@ -189,24 +194,24 @@ def _failed(cell: SweepCell, error: Exception) -> Outcome:
 
 
 @contextmanager
-def _marked(job: Job) -> Iterator[Path | None]:
-    """Give the folder for checkpoints of a job's cell, marked as running; None where it cannot be seen from here."""
-    if not job.store.is_dir():
-        yield None
+def _marked(store: Path, cells: Sequence[SweepCell]) -> Iterator[list[Path | None]]:
+    """Mark cells as running, and give their folders for checkpoints; None where the sweep cannot be seen from here."""
+    if not store.is_dir():
+        yield [None] * len(cells)
         return
-    marks = [_mark(job, cell) for cell in job.cells]
+    marks = [_mark(store, cell) for cell in cells]
     try:
         for mark in marks:
             mark.parent.mkdir(exist_ok=True)
             mark.touch()
-        yield marks[0].parent
+        yield [mark.parent for mark in marks]
     finally:
         for mark in marks:
             mark.unlink(missing_ok=True)
 
 
-def _mark(job: Job, cell: SweepCell) -> Path:
-    return job.store / f"{cell.name}.part" / "running"
+def _mark(store: Path, cell: SweepCell) -> Path:
+    return store / f"{cell.name}.part" / "running"
 
 
 @contextmanager
