@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ramodel import testing as testing
     from ramodel import theory as theory
     from ramodel.comparison import Comparison as Comparison
+    from ramodel.experiments.monitor import AlignmentMonitor as AlignmentMonitor
     from ramodel.nets import ResidualNetwork as ResidualNetwork
     from ramodel.problem import Problem as Problem
     from ramodel.problem import random_problem as random_problem
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "AlignmentMonitor": "ramodel.experiments.monitor",
     "Comparison": "ramodel.comparison",
     "FrobeniusModel": "ramodel.theory",
     "KineticModel": "ramodel.theory",
