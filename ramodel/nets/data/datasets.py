@@ -3,42 +3,50 @@
 import math
 import os
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from ramodel.checks import LARGEST_SEED, integer, one_of
-from ramodel.nets.data.sources import Samples, Source, read_source
+from ramodel.nets.data.samples import Samples, Source
+from ramodel.nets.data.sources import read_source
 
 __all__ = ["DataChoice", "Dataset", "Normalisation", "load_dataset", "spread_over_classes"]
 
-Normalisation = Literal["mean-norm", "standard", "none"]
+Normalisation = Literal["mean-norm", "standard", "channel", "none"]
+
+TEXT = "python-text"
+"""Name of the corpus of characters."""
+
+_OF_SHUFFLED_LABELS = 1
+"""Second word of the seed of the shuffle, beside that of the split."""
 
 _DEFAULT_TEST_SHARE = 0.2
+_DEFAULT_CONTEXT = 64
 
 
 class Dataset(msgspec.Struct, frozen=True, kw_only=True, eq=False):
-    """Training and test samples: one flattened image per row, labels 0..C-1.
+    """Training and test samples: one flattened image per row, labels 0..C-1; or characters and the next ones.
 
     Parameters
     ----------
     train_inputs, test_inputs
-        float64 [N, d].
+        float64 [N, d]; characters are int64 [N, T].
     train_labels, test_labels
-        int64 [N].
+        int64 [N]; of characters [N, T].
     class_names
         One name per class.
     image_shape
-        Shape of an image before flattening, such as (28, 28) or (32, 32, 3).
+        Shape of an image before flattening, such as (28, 28) or (32, 32, 3); () of characters.
     name
         What it was loaded from.
     """
 
-    train_inputs: NDArray[np.float64]
+    train_inputs: NDArray[Any]
     train_labels: NDArray[np.int64]
-    test_inputs: NDArray[np.float64]
+    test_inputs: NDArray[Any]
     test_labels: NDArray[np.int64]
     class_names: tuple[str, ...]
     image_shape: tuple[int, ...]
@@ -64,6 +72,8 @@ class DataChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     test_size: int | None
     normalise: Normalisation
     seed: int
+    shuffled_labels: bool = False
+    context: int | None = None
 
     def load(self, data_folder: str | os.PathLike[str] | None) -> Dataset:
         """Return the data set; raise as `load_dataset` does."""
@@ -74,6 +84,8 @@ class DataChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             train_size=self.train_size,
             test_size=self.test_size,
             normalise=self.normalise,
+            shuffled_labels=self.shuffled_labels,
+            context=self.context,
             seed=self.seed,
         )
 
@@ -86,6 +98,8 @@ def load_dataset(
     train_size: int | None = None,
     test_size: int | None = None,
     normalise: Normalisation = "mean-norm",
+    shuffled_labels: bool = False,
+    context: int | None = None,
     seed: int = 0,
 ) -> Dataset:
     """Load labelled images, split them and normalise them.
@@ -99,8 +113,10 @@ def load_dataset(
         "digits" (scikit-learn's 8 x 8 digits, bundled); or a folder of MNIST-family IDX files
         (`train-images-idx3-ubyte.gz` and so on, or the `t10k` pair alone), such as "mnist" or "fashion-mnist"; or an
         .npz file with `images` [N, ...] and `labels` [N] (and `class_names`); or a folder of images by class
-        (`cat/1.png`, or `train/cat/1.png` and `test/cat/2.png`) or a .zip of one. Relative paths are looked up in the
-        data folder first, then here.
+        (`cat/1.png`, or `train/cat/1.png` and `test/cat/2.png`) or a .zip of one. "cifar10-jpeg" is the pair of zips
+        of the data folder. "torchvision:CIFAR10" and "hf:NAME" need the extras `vision` and `datasets`, as does a
+        folder that Hugging Face's datasets saved. "python-text" is text from Python's help, for transformers. Relative
+        paths are looked up in the data folder first, then here.
     data_folder
         The data folder; None reads the environment variable RAMODEL_DATA.
     classes
@@ -110,17 +126,24 @@ def load_dataset(
     normalise
         "mean-norm" subtracts the training mean and divides by the mean norm of the centred training inputs (mean
         norm 1); "standard" gives each coordinate mean 0 and variance 1 over the training inputs (constant ones
-        become 0); "none" leaves the pixels.
+        become 0); "channel" gives each colour mean 0 and variance 1 over the pixels of the training images; "none"
+        leaves the pixels.
+    shuffled_labels
+        Permute the training labels at random: nothing is left to generalise from. Test labels stay.
+    context
+        Characters in a row of "python-text"; None for 64.
     seed
-        Seed of the splits.
+        Seed of the splits and of the shuffle.
 
     Raises
     ------
     FileNotFoundError, NotADirectoryError
         If the data folder or a file in it is missing.
+    ModuleNotFoundError
+        If the package of an optional extra is missing.
     ValueError
-        If the name is unknown, a file is damaged, a pixel is not finite, a class has no samples, or a size is out of
-        range.
+        If the name is unknown, a file is damaged, a pixel is not finite, a class has no samples, a size is out of
+        range, or an argument does not belong to the data.
 
     Examples
     --------
@@ -130,14 +153,21 @@ def load_dataset(
     >>> float(np.linalg.norm(data.train_inputs, axis=1).mean().round(12))
     1.0
     """
-    one_of("normalise", normalise, ["mean-norm", "standard", "none"])
+    one_of("normalise", normalise, ["mean-norm", "standard", "channel", "none"])
     integer("seed", seed, minimum=0, maximum=LARGEST_SEED)
+    if str(name_or_path) == TEXT:
+        return _text(context, classes, train_size, test_size, seed, shuffled_labels=shuffled_labels)
+    if context is not None:
+        raise ValueError(f"context is {context}; only {TEXT!r} has rows of characters. Leave it out.")
     source = read_source(name_or_path, data_folder)
     labels = _chosen_classes(source, classes)
     train, test = _split(
         _keep(source.train, labels), source.test and _keep(source.test, labels), train_size, test_size, seed
     )
     _require_every_class(train, labels)
+    if shuffled_labels:
+        generator = np.random.default_rng([seed, _OF_SHUFFLED_LABELS])
+        train = Samples(train.images, generator.permutation(train.labels))
     train_inputs, test_inputs = _normalised(train.images, test.images, normalise)
     names = source.class_names
     return Dataset(
@@ -163,6 +193,24 @@ def spread_over_classes(labels: NDArray[np.int64], count: int) -> NDArray[np.int
     ordered = labels[order]
     within = np.arange(labels.size) - np.searchsorted(ordered, ordered)
     return order[np.lexsort((ordered, within))][:count]
+
+
+def _text(
+    context: int | None,
+    classes: Sequence[int] | None,
+    train_size: int | None,
+    test_size: int | None,
+    seed: int,
+    *,
+    shuffled_labels: bool,
+) -> Dataset:
+    from ramodel.nets.data.text import text_dataset  # which needs the class Dataset of this file
+
+    for name, value in (("classes", classes), ("shuffled_labels", shuffled_labels or None)):
+        if value is not None:
+            raise ValueError(f"{name} is {value}; {TEXT!r} has characters in place of classes. Leave it out.")
+    rows = _DEFAULT_CONTEXT if context is None else context
+    return text_dataset(rows, train_size=train_size, test_size=test_size, seed=seed)
 
 
 def _chosen_classes(source: Source, classes: Sequence[int] | None) -> list[int]:
@@ -239,9 +287,20 @@ def _normalised(
     )
     if mode == "none":
         return train, test
+    if mode == "channel":
+        channels = train_images.shape[3] if train_images.ndim == 4 else 1
+        pixels = train.reshape(-1, channels)
+        mean, scale = pixels.mean(axis=0), pixels.std(axis=0)
+        for images in (train, test):
+            each = images.reshape(-1, channels)  # a view: the change is one of `images`
+            each -= mean
+            each /= np.where(scale > 0.0, scale, 1.0)
+        return train, test
     mean = train.mean(axis=0)
     train -= mean
     test -= mean
     scale = np.linalg.norm(train, axis=1).mean() if mode == "mean-norm" else train.std(axis=0)
     scale = np.where(scale > 0.0, scale, 1.0)
-    return train / scale, test / scale
+    train /= scale
+    test /= scale
+    return train, test

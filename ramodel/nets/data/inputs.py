@@ -13,7 +13,8 @@ from ramodel.checks import finite_array, integer
 from ramodel.nets.data.arrays import ARRAY_SUFFIXES, read_arrays
 from ramodel.nets.data.datasets import spread_over_classes
 from ramodel.nets.data.images import find_images
-from ramodel.nets.data.sources import finite_numbers, holds_idx_files, locate, nonnegative_labels, read_source
+from ramodel.nets.data.samples import finite_numbers, nonnegative_labels
+from ramodel.nets.data.sources import holds_idx_files, locate, read_source
 
 __all__ = ["InputKind", "Inputs", "load_inputs", "normalised"]
 

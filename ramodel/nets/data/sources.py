@@ -1,40 +1,30 @@
-"""Where labelled images come from: scikit-learn's digits, IDX files, .npz files, folders and zip files of images."""
+"""Where labelled images come from: names that are known, IDX files, .npz files, folders and zip files of images."""
 
 import os
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
 
 from ramodel.checks import one_of
 from ramodel.nets.data.arrays import ARRAY_SUFFIXES, read_arrays
+from ramodel.nets.data.cache import kept_once_decoded
 from ramodel.nets.data.data_folder import data_root, in_data_folder
 from ramodel.nets.data.idx import read_idx
 from ramodel.nets.data.images import find_images
+from ramodel.nets.data.libraries import (
+    HUGGING_FACE,
+    TORCHVISION,
+    holds_saved_dataset,
+    read_hugging_face,
+    read_saved,
+    read_torchvision,
+)
+from ramodel.nets.data.samples import Samples, Source, checked_samples
 
-__all__ = ["Samples", "Source", "finite_numbers", "holds_idx_files", "locate", "nonnegative_labels", "read_source"]
+__all__ = ["holds_idx_files", "locate", "read_source"]
 
-_KNOWN = ("digits", "mnist", "fashion-mnist")
+_KNOWN = ("digits", "mnist", "fashion-mnist", "cifar10-jpeg")
 
-
-class Samples(NamedTuple):
-    """Images [N, ...], in the type of their file, and labels [N]."""
-
-    images: NDArray[np.generic]
-    labels: NDArray[np.int64]
-
-    def at(self, rows: NDArray[np.int64]) -> "Samples":
-        """Return the samples in `rows`, in this order."""
-        return Samples(self.images[rows], self.labels[rows])
-
-
-class Source(NamedTuple):
-    """All samples of a source; no test part where it does not come split, no names where it has none."""
-
-    train: Samples
-    test: Samples | None
-    class_names: tuple[str, ...] | None
+_CIFAR10_JPEG = {"train": "cifar10/cifar10-jpeg-train-20k.zip", "test": "cifar10/cifar10-jpeg-test-2k.zip"}
+"""Parts of "cifar10-jpeg" in the data folder."""
 
 
 def read_source(name_or_path: str | os.PathLike[str], data_folder: str | os.PathLike[str] | None) -> Source:
@@ -44,6 +34,8 @@ def read_source(name_or_path: str | os.PathLike[str], data_folder: str | os.Path
     ------
     FileNotFoundError, NotADirectoryError
         If the data folder or a file in it is missing.
+    ModuleNotFoundError
+        If an optional package is missing.
     ValueError
         If the name is unknown or a file is damaged.
     """
@@ -51,17 +43,27 @@ def read_source(name_or_path: str | os.PathLike[str], data_folder: str | os.Path
         from sklearn.datasets import load_digits
 
         digits = load_digits()
-        return Source(_samples(digits.images, digits.target, "digits"), None, None)
+        return Source(checked_samples(digits.images, digits.target, "digits"), None, None)
+    if str(name_or_path) == "cifar10-jpeg":
+        return _read_cifar10_jpeg(data_folder)
+    if str(name_or_path).startswith(TORCHVISION):
+        return read_torchvision(str(name_or_path).removeprefix(TORCHVISION), data_folder)
+    if str(name_or_path).startswith(HUGGING_FACE):
+        return read_hugging_face(str(name_or_path).removeprefix(HUGGING_FACE))
     path = locate(name_or_path, data_folder)
     if path.suffix == ".npz":
         return _read_npz(path)
+    if path.is_dir() and holds_saved_dataset(path):
+        return read_saved(path)
     if path.is_dir() and holds_idx_files(path):
         return _read_idx_folder(path)
-    if path.is_dir() or path.suffix == ".zip":
+    if path.is_dir():
         return _read_images(path)
+    if path.suffix == ".zip":
+        return kept_once_decoded(path, _read_images)
     raise ValueError(
-        f"name_or_path is {str(path)!r}; it must be 'digits', a folder of IDX files, an .npz file, or a folder of "
-        "images by class or a .zip of one."
+        f"name_or_path is {str(path)!r}; it must be 'digits', a folder of IDX files, an .npz file, a folder of "
+        "images by class or a .zip of one, or a data set that Hugging Face's datasets saved."
     )
 
 
@@ -94,7 +96,7 @@ def _read_npz(path: Path) -> Source:
     if not {"images", "labels"} <= arrays.keys():
         raise ValueError(f"{path} holds {sorted(arrays)}; it must hold 'images' and 'labels'.")
     names = tuple(map(str, arrays["class_names"])) if "class_names" in arrays else None
-    return Source(_samples(arrays["images"], arrays["labels"], str(path)), None, names)
+    return Source(checked_samples(arrays["images"], arrays["labels"], str(path)), None, names)
 
 
 def _read_idx_folder(folder: Path) -> Source:
@@ -119,6 +121,14 @@ def _read_images(path: Path) -> Source:
     return Source(first, second[0][1] if second else None, class_names)
 
 
+def _read_cifar10_jpeg(data_folder: str | os.PathLike[str] | None) -> Source:
+    train, test = (
+        kept_once_decoded(in_data_folder("name_or_path", "cifar10-jpeg", file, data_folder), _read_images)
+        for file in _CIFAR10_JPEG.values()
+    )
+    return Source(train.train, test.train, train.class_names)
+
+
 def _read_idx_pair(folder: Path, part: str) -> Samples | None:
     files = [_idx_file(folder, f"{part}-images-idx3-ubyte"), _idx_file(folder, f"{part}-labels-idx1-ubyte")]
     if files == [None, None]:
@@ -126,36 +136,8 @@ def _read_idx_pair(folder: Path, part: str) -> Samples | None:
     images, labels = files
     if images is None or labels is None:
         raise FileNotFoundError(f"{folder} holds only one of the two '{part}' files; images and labels are needed.")
-    return _samples(read_idx(images), read_idx(labels), str(folder))
+    return checked_samples(read_idx(images), read_idx(labels), str(folder))
 
 
 def _idx_file(folder: Path, stem: str) -> Path | None:
     return next((file for file in (folder / f"{stem}.gz", folder / stem) if file.is_file()), None)
-
-
-def _samples(images: NDArray[Any], labels: NDArray[Any], origin: str) -> Samples:
-    return Samples(finite_numbers("images", images, origin), nonnegative_labels(labels, len(images), origin))
-
-
-def finite_numbers(name: str, array: NDArray[Any], origin: str) -> NDArray[Any]:
-    """Return the samples `name` [N, ...] of `origin`; raise ValueError where they are not finite real numbers."""
-    if array.dtype.kind not in "fiu" or array.ndim < 2:
-        raise ValueError(f"The {name} of {origin} are {array.dtype} {array.shape}; they must be real numbers [N, ...].")
-    if array.size == 0:
-        raise ValueError(f"The {name} of {origin} are empty, of shape {array.shape}; there must be at least one.")
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        spot = tuple(map(int, np.argwhere(~np.isfinite(array))[0]))
-        raise ValueError(f"In {origin} {name}{list(spot)} is {array[spot]}; every entry must be finite.")
-    return array
-
-
-def nonnegative_labels(labels: NDArray[Any], samples: int, origin: str) -> NDArray[np.int64]:
-    """Return the labels of `origin` as int64 [samples]; raise ValueError where they are not whole numbers from 0 on."""
-    if labels.dtype.kind not in "iu" or labels.shape != (samples,):
-        raise ValueError(
-            f"The labels of {origin} are {labels.dtype} {labels.shape}; they must be whole numbers [{samples}], "
-            "one per sample."
-        )
-    if labels.size and int(labels.min()) < 0:
-        raise ValueError(f"The labels of {origin} go down to {labels.min()}; they must be 0, 1, ....")
-    return labels.astype(np.int64)

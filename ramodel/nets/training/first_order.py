@@ -60,7 +60,7 @@ def _one_epoch(run: Run, stepper: torch.optim.Optimizer, forward: Callable[[Tens
     config, network, epoch = run.config, run.network, run.iteration
     generator = torch.Generator().manual_seed(_epoch_seed(config, epoch))
     device = run.batches.labels.device
-    total = run.objective.decay.new_zeros(())
+    total: Tensor = run.objective.decay.new_zeros(())
     # The coupling penalty takes BatchNorm as in evaluation; nothing else in training looks at running statistics.
     statistics: Statistics = "moving" if config.coupling_weight > 0.0 else "kept"
     with (
@@ -80,7 +80,7 @@ def _one_epoch(run: Run, stepper: torch.optim.Optimizer, forward: Callable[[Tens
             stepper.step()
             network.after_step(generator)
             total += loss.detach() * len(labels)
-    return float(total.item()) / len(run.batches.labels)
+    return float(total) / len(run.batches.labels)
 
 
 def _epoch_seed(config: TrainingConfig, epoch: int) -> int:

@@ -155,7 +155,7 @@ def test_files_that_are_no_npz_are_refused(tmp_path):
     [
         ({"name_or_path": "digit"}, "did you mean 'digits'"),
         ({"name_or_path": "mnits"}, "did you mean 'mnist'"),
-        ({"name_or_path": "moon"}, "must be one of 'digits', 'mnist', 'fashion-mnist', 'PATH.npz'"),
+        ({"name_or_path": "moon"}, "must be one of 'digits', 'mnist', 'fashion-mnist', 'cifar10-jpeg', 'PATH.npz'"),
         ({"classes": [0, 17]}, r"classes has \[17\], of which there are no samples"),
         ({"classes": []}, r"classes is \[\]"),
         ({"classes": [1, 1]}, r"classes is \[1, 1\]"),
