@@ -11,7 +11,7 @@ import msgspec
 from ramodel.experiments.sweeps.config import Arm, DataSettings, MeasureSettings, SweepConfig
 from ramodel.nets import TrainingConfig
 
-__all__ = ["ALIASES", "SECTIONS", "SweepCell", "cells"]
+__all__ = ["ALIASES", "DEFAULT", "SECTIONS", "SweepCell", "cells"]
 
 SECTIONS: dict[str, type[msgspec.Struct]] = {
     "data": DataSettings,
@@ -22,6 +22,9 @@ SECTIONS: dict[str, type[msgspec.Struct]] = {
 
 ALIASES = {"training.decay": ("training.jacobian_decay", "training.head_decay", "training.embedding_decay")}
 """Names that arms and axes may use for several settings of one value."""
+
+DEFAULT = "default"
+"""Value that takes a setting back."""
 
 
 class SweepCell(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -72,7 +75,8 @@ def cells(config: SweepConfig) -> list[SweepCell]:
     """Return every cell of a sweep, in the order of arms, axes and seeds.
 
     Settings of the arm replace the common ones; values of the axes replace both. "network" replaces the whole network,
-    and "training.decay" stands for the decays of blocks, head and embedding.
+    and "training.decay" stands for the decays of blocks, head and embedding. The value "default" takes a setting back:
+    TOML has no word for nothing, as in "training.batch_size", where it means full batches.
 
     Raises
     ------
@@ -118,7 +122,7 @@ def _cells(config: SweepConfig, arm: Arm) -> Iterator[SweepCell]:
                 control=arm.control,
                 axes=point,
                 seed=seed,
-                network=chosen.get("network", config.network) | _within("network", chosen),
+                network=_set(chosen.get("network", config.network) | _within("network", chosen)),
                 **settings,
             )
 
@@ -127,13 +131,18 @@ def _section(config: SweepConfig, section: str, chosen: Mapping[str, Any], arm: 
     """Return the settings of a section with the chosen ones put in, checked as if they stood in the file."""
     common = {name: getattr(getattr(config, section), name) for name in SECTIONS[section].__struct_fields__}
     try:
-        return msgspec.convert(common | _within(section, chosen) | more, SECTIONS[section])
+        return msgspec.convert(_set(common | _within(section, chosen) | more), SECTIONS[section])
     except (msgspec.ValidationError, ValueError, TypeError) as error:
         raise ValueError(f"settings of arm {arm!r} do not fit [{section}]: {error}") from error
 
 
 def _within(section: str, chosen: Mapping[str, Any]) -> dict[str, Any]:
     return {name.removeprefix(f"{section}."): value for name, value in chosen.items() if name.startswith(f"{section}.")}
+
+
+def _set(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that are not taken back."""
+    return {name: value for name, value in settings.items() if value != DEFAULT}
 
 
 def _labels(axis: str, values: tuple[Any, ...]) -> list[str]:

@@ -135,6 +135,20 @@ class SweepFolder:
             self._file(name).replace(self.store.folder / f"{name}.corrupt")
         return damaged
 
+    def drop_damaged_checkpoints(self) -> list[str]:
+        """Remove checkpoints that cannot be read, so that trainings begin anew; return the names of their cells."""
+        from ramodel.nets import load_checkpoint  # torch: only who runs a sweep needs it
+
+        damaged = []
+        for name in self.cells:
+            if (self.part(name) / "checkpoint.json").exists():
+                try:
+                    load_checkpoint(self.part(name))
+                except (ValueError, OSError):
+                    shutil.rmtree(self.part(name))
+                    damaged.append(name)
+        return damaged
+
     def has(self, name: str) -> bool:
         """Tell whether there is a file with the result of a cell."""
         return self._file(name).exists()

@@ -110,6 +110,7 @@ def _check_arm(config: SweepConfig, arm: Arm, where: str) -> None:
     network = arm.set.get("network", config.network)
     _check_network(network, f"network of {where}")
     family = _one_of(f"network.family of {where}", arm.set.get("network.family", network["family"]), _families())
+    _known("key", network, [*_families()[family], "family"], f"of [network], which {where} makes a {family!r} one,")
     for name in arm.set:
         if name != "network":
             _check_setting(f"set of {where}", name, family)

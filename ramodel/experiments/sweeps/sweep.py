@@ -1,5 +1,6 @@
 """Running a sweep: every cell once, whatever happens in between."""
 
+import errno
 import os
 import time
 from pathlib import Path
@@ -123,6 +124,8 @@ def sweep(
         corrupt = folder.set_aside_damaged()
         for damaged in corrupt:
             shown.say(f"{damaged}.nc is damaged; it is kept as {damaged}.corrupt and computed again.")
+        for damaged in folder.drop_damaged_checkpoints():
+            shown.say(f"{damaged}: its checkpoint is damaged; this training begins anew.")
         if retry_failed:
             folder.forget_failures()
         missing = [
@@ -150,12 +153,21 @@ def sweep(
 
 
 def _store(folder: SweepFolder, outcome: Outcome) -> None:
-    if outcome.disk_full is not None:
-        raise OSError(f"the disk is full ({outcome.disk_full}); finished cells are kept. Free some space, then go on.")
-    if outcome.result is not None:
-        folder.finish(outcome.name, outcome.result)
-    elif outcome.failure is not None:
-        folder.fail(outcome.name, outcome.failure)
+    """Write what came of a cell; raise OSError, saying what is kept, where the disk is full."""
+    full = outcome.disk_full
+    if full is None:
+        try:
+            if outcome.result is not None:
+                folder.finish(outcome.name, outcome.result)
+            elif outcome.failure is not None:
+                folder.fail(outcome.name, outcome.failure)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            full = str(error.filename)
+    if full is not None:
+        kept = sum(map(folder.has, folder.cells))
+        raise OSError(f"the disk is full ({full}); {kept} finished cells are kept. Free some space, then continue.")
 
 
 def _result(folder: SweepFolder, corrupt: list[str], seconds: float) -> SweepResult:

@@ -1,4 +1,4 @@
-"""Cells: one for every arm, point and seed, with the settings that the file asks for, and names that tell them apart."""
+"""Cells: one for every arm, point and seed, with the settings that the file asks for, under names of their own."""
 
 import msgspec
 import pytest
@@ -34,6 +34,14 @@ def test_arms_replace_axes_seeds_networks_and_all_decays():
     assert found[2].measure.inputs == 3
 
 
+def test_a_setting_can_be_taken_back():
+    sgd = msgspec.structs.replace(TINY.training, optimiser="sgd", batch_size=10)
+    full = {"training.optimiser": "lbfgs", "training.batch_size": "default", "network.width": "default"}
+    found = cells(settings(training=sgd, arms=(Arm(name="mini"), Arm(name="full", set=full))))
+    assert (found[0].training.batch_size, found[-1].training.batch_size) == (10, None)
+    assert "width" not in found[-1].network
+
+
 def test_the_digest_is_that_of_the_settings():
     one, other = cells(TINY), cells(settings(title="Else", arms=TINY.arms[::-1]))
     assert {cell.digest for cell in one} == {cell.digest for cell in other}
@@ -51,7 +59,10 @@ def test_names_sort_as_values_do(depths):
     ("changes", "message"),
     [
         ({"arms": (Arm(name="no skips"), Arm(name="no-skips"))}, "two cells the name 'no-skips-depth02-seed0'"),
-        ({"axes": {"training.loss": ("sqared",)}}, r"arm 'linear' do not fit \[training\]: Invalid enum value 'sqared'"),
+        (
+            {"axes": {"training.loss": ("sqared",)}},
+            r"arm 'linear' do not fit \[training\]: Invalid enum value 'sqared'",
+        ),
         ({"axes": {"training.learning_rate": (-1.0,)}}, "learning_rate is -1.0; it must be greater than zero"),
     ],
 )

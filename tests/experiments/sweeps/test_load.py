@@ -61,7 +61,7 @@ def test_every_law_has_known_statements():
 
 @given(
     title=st.text(st.characters(exclude_categories=["Cs"])),
-    value=st.one_of(st.booleans(), st.integers(-(2**60), 2**60), st.floats(allow_nan=False), st.text("a\"\\\n\x7fé")),
+    value=st.one_of(st.booleans(), st.integers(-(2**60), 2**60), st.floats(allow_nan=False), st.text('a"\\\n\x7fé')),
 )
 def test_text_round_trip(title, value):
     claim = Claim(statement="S1", claim=title, reading="x", at_most=2.5)
@@ -96,15 +96,36 @@ def test_overrides(write):
         ("[2, 3]", "[2, 2]", "two cells the name"),
         ('name = "trained"', 'name = "trained"\nseeds = 0', "seeds of arm 'trained' is 0"),
         ('name = "trained"', 'name = "trained"\nset = {"network.depth" = 3}', "its axes run through"),
-        ('name = "trained"', 'name = "trained"\nset = {network = 3}', "network of arm 'trained' is 3; it must be a table"),
+        (
+            'name = "trained"',
+            'name = "trained"\nset = {network = 3}',
+            "network of arm 'trained' is 3; it must be a table",
+        ),
+        (
+            'name = "trained"',
+            'name = "trained"\nset = {"network.family" = "paper"}',
+            "key 'kind' of .*'paper' one, is unknown",
+        ),
         ('name = "trained"', 'name = "trained"\n[[arms]]\nname = "trained"', "arms has 'trained' twice"),
         ('statement = "RA4"', 'statement = "RA5"', r"statement of claim 1 \('exponent'\) is 'RA5'"),
-        ('reading = "line_shape"', 'reading = "lineshape"', "reading of .* is 'lineshape'; .*did you mean 'line_shape'"),
+        (
+            'reading = "line_shape"',
+            'reading = "lineshape"',
+            "reading of .* is 'lineshape'; .*did you mean 'line_shape'",
+        ),
         ("at_least = 0.5", 'arms = ["untrained"]', "arms of .* is 'untrained'; it must be one of 'trained'"),
         ("at_least = 0.5", 'control = "untrained"', "control of .* is 'untrained'"),
         ("at_least = 0.5", 'summary = "difference"', "control of .* is missing; a difference is taken to it"),
-        ("at_least = 0.5", 'summary = "exponent"', "axis of .* is missing; the exponent is taken along one of 'network"),
-        ("at_least = 0.5", 'axis = "network.width"', "axis of .* is 'network.width'; it must be one of 'network.depth'"),
+        (
+            "at_least = 0.5",
+            'summary = "exponent"',
+            "axis of .* is missing; the exponent is taken along one of 'network",
+        ),
+        (
+            "at_least = 0.5",
+            'axis = "network.width"',
+            "axis of .* is 'network.width'; it must be one of 'network.depth'",
+        ),
         ("at_least = 0.5", "at_least = 2.0\nat_most = 1.0", "at_least of .* is 2, above its at_most 1"),
         ("at_least = 0.5", "tolerance = -1.0", "tolerance of .* is -1; it must not be negative"),
         ("at_least = 0.5", 'theory = "nothing"', "theory of .* is 'nothing'; it must be one of"),
@@ -120,7 +141,7 @@ def test_mistakes_are_named(write, old, new, message):
 
 def test_readings_of_the_measurement_are_checked(write):
     path = write(FILE.replace("[axes]", '[measure]\nduring = ["line_shap"]\n[axes]'))
-    with pytest.raises(ValueError, match="during of .* is 'line_shap'; .*did you mean 'line_shape'"):
+    with pytest.raises(ValueError, match=r"during of .* is 'line_shap'; .*did you mean 'line_shape'"):
         load_sweep(path)
     assert "line_shape" in READINGS
 
@@ -136,7 +157,7 @@ def test_no_file(tmp_path, monkeypatch):
 
 
 def test_overrides_that_do_not_fit(write):
-    with pytest.raises(ValueError, match="override 'law.x' does not fit: 'law' is no table"):
+    with pytest.raises(ValueError, match=r"override .law\.x. does not fit: 'law' is no table"):
         load_sweep(write(FILE), overrides={"law.x": 1})
 
 
