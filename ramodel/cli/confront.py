@@ -226,7 +226,7 @@ class Confront(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def _report(folder: Path, confrontation: "Confrontation", command: str) -> list[Path]:
-    from ramodel.report import write_confrontation
+    from ramodel.report.confrontation import write_confrontation
 
     written: list[Path] = write_confrontation(folder, confrontation, command=command)
     return written
@@ -251,9 +251,15 @@ def _network_tables(result: "NetworkResult") -> list[Any]:
         pairs({"inputs": result.inputs, **result.facts}, title=result.name),
         verdict_table(result.comparisons),
     ]
-    limits = [(check.statement, check.question, check.reason) for check in result.checks if check.reason]
-    if limits:
-        note = "\n".join(result.notes)
-        title = "Shown as observations, or not asked, and why"
-        items.append(columns(limits, ("id", "check", "reason"), title=title, note=note, left=3, folding=2))
-    return items
+    observed: dict[str, dict[str, None]] = {}
+    for check in result.checks:
+        if check.comparison is not None and check.reason:
+            observed.setdefault(check.reason, {})[check.statement] = None
+    if observed:
+        lines = [(", ".join(statements), reason) for reason, statements in observed.items()]
+        items.append(columns(lines, ("id", "reason"), title="Observed and not exact, because", left=2, folding=1))
+    unasked = [(check.statement, check.question, check.reason) for check in result.checks if check.comparison is None]
+    if unasked:
+        title = "Not asked of this network"
+        items.append(columns(unasked, ("id", "check", "reason"), title=title, left=3, folding=2))
+    return [*items, *result.notes]

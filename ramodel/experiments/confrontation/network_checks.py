@@ -210,11 +210,11 @@ _RULES: tuple[_Rule, ...] = (
     _Rule(
         "S2",
         "s_k from the gain of the class means, median error",
-        "labels; exact for linear blocks at a stationary point",
+        "labels, and as above",
         "0: how much classes are stretched says how, block by block",
         _median(Measured.gain_pairs),
         applies=_labels,
-        exact=lambda _: "the directions of class means are those of the blocks only where both are aligned",
+        exact=_model,
     ),
     _Rule(
         "S5",

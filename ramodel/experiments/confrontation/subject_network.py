@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ramodel.nets.architectures.trainable import Parts, TrainableNetwork
+from ramodel.nets.architectures.trainable import TrainableNetwork
 
 __all__ = ["SubjectNetwork"]
 
@@ -39,13 +39,10 @@ class SubjectNetwork(TrainableNetwork):
         super().__init__()
         self.network = network
         self._blocks = tuple(blocks)
-        given, made, order = self._called(example)
-        logits = self(example)
+        given, made, order, logits = self._called(example)
         self.head = self._found_head(order, made, logits)
         self._outputs = {block: _output_parameters(block, given, made, order) for block in blocks}
-        ends = (block for block in blocks if block in given)
-        first = next(ends, None)
-        self.embedding = None if first is None else _linear_before(given[first], order, made)
+        self.embedding = _linear_before(given[blocks[0]], order, made) if blocks[0] in given else None
 
     @property
     def residual_blocks(self) -> tuple[nn.Module, ...]:
@@ -61,10 +58,6 @@ class SubjectNetwork(TrainableNetwork):
         """Return B_l, parameters of the layer whose result the block adds; none where no layer's result is added."""
         return self._outputs[block]
 
-    def parts(self) -> Parts:
-        """Return the trained parameters by what decays them; a norm that ends a branch counts as decayed with it."""
-        return super().parts()
-
     def set_step(self, epoch: int, step: int) -> None:
         """Do nothing: it is not trained here."""
 
@@ -78,8 +71,10 @@ class SubjectNetwork(TrainableNetwork):
         return logits
 
     @torch.no_grad()
-    def _called(self, example: Tensor) -> tuple[dict[nn.Module, Tensor], dict[nn.Module, Tensor], list[nn.Module]]:
-        """Return what every module was given and made of `example`, and the layers with weights in order of use."""
+    def _called(
+        self, example: Tensor
+    ) -> tuple[dict[nn.Module, Tensor], dict[nn.Module, Tensor], list[nn.Module], Tensor]:
+        """Return what modules were given and made of `example`, layers with weights in order of use, and the logits."""
         given: dict[nn.Module, Tensor] = {}
         made: dict[nn.Module, Tensor] = {}
         order: list[nn.Module] = []
@@ -92,11 +87,11 @@ class SubjectNetwork(TrainableNetwork):
 
         handles = [module.register_forward_hook(after) for module in self.network.modules()]
         try:
-            self(example)
+            logits = self(example)
         finally:
             for handle in handles:
                 handle.remove()
-        return given, made, order
+        return given, made, order, logits
 
     def _found_head(self, order: Sequence[nn.Module], made: Mapping[nn.Module, Tensor], logits: Tensor) -> nn.Linear:
         for module in reversed(order):
