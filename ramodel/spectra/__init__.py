@@ -3,6 +3,7 @@
 from ramodel.spectra.jacobian import class_mean_jacobians, residual_jacobians
 from ramodel.spectra.measurement import measure
 from ramodel.spectra.properties import Reading, ResidualAlignment, residual_alignment
+from ramodel.spectra.secant import secant_jacobians
 from ramodel.spectra.solver.triplets import Triplets, singular_triplets
 from ramodel.spectra.spectra import Spectra
 from ramodel.spectra.trajectory import states
@@ -18,6 +19,7 @@ __all__ = [
     "measure",
     "residual_alignment",
     "residual_jacobians",
+    "secant_jacobians",
     "singular_triplets",
     "state_gradients",
     "states",

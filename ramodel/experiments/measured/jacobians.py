@@ -20,16 +20,14 @@ __all__ = ["measured_jacobians"]
 _Array = NDArray[np.float64]
 
 
-def measured_jacobians(
-    spectra: Spectra, classes: int, kept: int, *, whole: bool, second_moment: _Array | None
-) -> xr.Dataset:
+def measured_jacobians(spectra: Spectra, classes: int, kept: int, *, second_moment: _Array | None) -> xr.Dataset:
     """Return what the Jacobians of one stage show, at every input, at the class means and averaged over inputs.
 
     Parameters
     ----------
     spectra
-        Of one stage. If `whole`, with all singular values and the Jacobians themselves; else with the leading triplets
-        and the statistics "frobenius" and "asymmetry": grids and means are those of the parts of rank K then.
+        Of one stage. With all singular values and the Jacobians themselves; or with the leading triplets and the
+        statistics "frobenius" and "asymmetry": grids and means are those of the parts of rank K then.
     classes
         C.
     kept
@@ -45,7 +43,7 @@ def measured_jacobians(
     put(found, "singular_value", (*axes, "rank"), leading, "s_k, singular value of the Residual Jacobian")
     tail: _Array | float = 0.0
     mean: _Array | LowRankMean
-    if whole:
+    if "frobenius" not in spectra.dataset:
         put(found, "spectrum", (*axes, "index"), values, "every singular value of the Residual Jacobian")
         jacobians = spectra.jacobian.values.astype(np.float64, copy=False)
         asymmetry = metrics.asymmetry_error(jacobians)
@@ -81,9 +79,7 @@ def measured_jacobians(
     return found
 
 
-def _mean_jacobian(
-    found: xr.Dataset, mean: _Array | LowRankMean, kept: int, second_moment: _Array | None
-) -> None:
+def _mean_jacobian(found: xr.Dataset, mean: _Array | LowRankMean, kept: int, second_moment: _Array | None) -> None:
     axes = ("layer", "rank")
     values = padded(leading_singular_values(mean, kept), kept)
     put(found, "mean_jacobian_singular_value", axes, values, "s_k of the Jacobian averaged over inputs")

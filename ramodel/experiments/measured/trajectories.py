@@ -21,4 +21,6 @@ def measured_trajectories(states: NDArray[np.float64]) -> xr.Dataset:
     put(found, "trajectory", ("state", "input", "axis"), plane, "state along the first two principal axes")
     growth = np.median(metrics.state_norm_ratio(states), axis=1)
     put(found, "state_norm_ratio", ("layer",), growth, "median over inputs of |h_l| / |h_(l-1)|")
+    if states.any(axis=-1).all():
+        put(found, "norm_growth", ("input",), metrics.norm_growth(states), "(1/L) ln(|h_L| / |h_0|)")
     return found
