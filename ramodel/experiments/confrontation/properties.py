@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from ramodel import metrics
 from ramodel.experiments.confrontation.predictions import settings
@@ -23,6 +24,7 @@ __all__ = [
     "last_state",
     "norm_growth",
     "secant_advantage",
+    "token_coupling",
     "top_value_spread",
 ]
 
@@ -61,10 +63,7 @@ def collapse_gain(cell: xr.Dataset) -> float:
 
 def coupling(cell: xr.Dataset) -> float:
     """Return the mean coupling m_K over pairs of different layers (S17: 0)."""
-    grid = cell["coupling_error"].values
-    pairs = grid[~np.eye(len(grid), dtype=bool)]
-    known = pairs[np.isfinite(pairs)]
-    return float(known.mean()) if known.size else math.nan
+    return _mean_of_pairs(cell["coupling_error"].values)
 
 
 def effective_rank_ratio(cell: xr.Dataset) -> float:
@@ -129,7 +128,19 @@ def secant_advantage(cell: xr.Dataset) -> float:
     return float(errors.sel(stand_in="secant") - errors.sel(stand_in="input"))
 
 
+def token_coupling(cell: xr.Dataset) -> float:
+    """Return the mean coupling m_K of a block at two tokens, over pairs of different tokens and over layers (S17)."""
+    return _mean_of_pairs(cell["token_coupling_error"].values)
+
+
 def top_value_spread(cell: xr.Dataset) -> float:
     """Return the coefficient of variation of s_1 over layers, s_1 the median over inputs (S1, S6: 0)."""
     top = cell["singular_value"].isel(rank=0).median("input").values
     return float(np.std(top) / np.mean(top)) if np.mean(top) > 0.0 else math.nan
+
+
+def _mean_of_pairs(grid: NDArray[np.float64]) -> float:
+    """Return the mean over what lies off the diagonal of the last two axes, NaN left out."""
+    pairs = grid[..., ~np.eye(grid.shape[-1], dtype=bool)]
+    known = pairs[np.isfinite(pairs)]
+    return float(known.mean()) if known.size else math.nan

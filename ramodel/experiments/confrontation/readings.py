@@ -109,6 +109,7 @@ _ALL = (
     _spec("gradient_norm_spread", properties.gradient_norm_spread, r"largest $|\ln|$ of gradient norm ratio", 0.0),
     _spec("norm_growth", properties.norm_growth, "growth of the state's norm in a block"),
     _spec("coupling", properties.coupling, "coupling $m_K$ across depth", 0.0),
+    _spec("token_coupling", properties.token_coupling, "coupling $m_K$ across tokens", 0.0),
     _spec("secant_advantage", properties.secant_advantage, "error of secant minus that at an input"),
     _spec("asymmetry_rate", properties.asymmetry_rate, r"rate of alignment over $\lambda_J$"),
     _spec("collapse_gain", properties.collapse_gain, "$\\ln$ NC1, last minus first state"),
