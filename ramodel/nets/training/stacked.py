@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - its usual name
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ramodel.nets.architectures.network import ResidualNetwork
@@ -128,7 +129,8 @@ class StackedNetworks:
         batched = vmap(single, in_dims=(0, 0, 1), out_dims=1, randomness="error")
 
         def forward(inputs: Tensor) -> Tensor:
-            return batched(self._parameters, self._constants, inputs)
+            with sdpa_kernel(SDPBackend.MATH):  # vmap has no rule for the fused kernel of CPUs
+                return batched(self._parameters, self._constants, inputs)
 
         return forward
 
