@@ -1,6 +1,7 @@
 """Residual blocks h -> h + branch(h): linear, and two matrices with an activation between them."""
 
 import math
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -67,7 +68,7 @@ class LinearBlock(Block):
     @property
     def output_parameters(self) -> tuple[nn.Parameter, ...]:
         """J [width, width]."""
-        return (self.linear.weight,)
+        return (cast(nn.Parameter, self.linear.weight),)
 
     def transform(self, hidden: Tensor) -> Tensor:
         """Return J h (+ b)."""
@@ -104,7 +105,7 @@ class TwoLayerBlock(Block):
     @property
     def output_parameters(self) -> tuple[nn.Parameter, ...]:
         """B [width, hidden]."""
-        return (self.outer.weight,)
+        return (cast(nn.Parameter, self.outer.weight),)
 
     def transform(self, hidden: Tensor) -> Tensor:
         """Return B phi(A h + a) + b."""

@@ -1,6 +1,5 @@
 """The ResNets for CIFAR of He, Zhang, Ren & Sun (2016): post-activation, option-A shortcuts, depth 6n + 2."""
 
-import math
 import os
 from typing import Any
 
@@ -9,9 +8,10 @@ from torch import Tensor, nn
 from torch.nn.functional import relu
 
 from ramodel.checks import integer
-from ramodel.nets.architectures.images import ImageNetworkConfig, as_images, pooled
+from ramodel.nets.architectures.image_config import ImageNetworkConfig
 from ramodel.nets.architectures.layers import Normalisation, convolution, normalisation
-from ramodel.nets.architectures.stages import StageBlock
+from ramodel.nets.architectures.samples import as_images, pooled
+from ramodel.nets.architectures.stages import StageBlock, initial_scales
 from ramodel.nets.architectures.stochastic_depth import StochasticDepth
 from ramodel.nets.architectures.trainable import BlockNetwork
 from ramodel.nets.architectures.weights import put_weights, read_weights
@@ -55,7 +55,7 @@ class CifarResNetConfig(
     width
         Channels of the first stage, 16 as published; doubled twice.
     image_shape, classes, skip, normalisation, keep_probability, rescale_kept, seed
-        As in `PaperConfig`. Without norms the second convolution of a block starts 1 / sqrt(3n) times as large.
+        As in `PaperConfig`.
 
     Raises
     ------
@@ -114,7 +114,7 @@ class CifarBlock(StageBlock):
     @property
     def output_parameters(self) -> tuple[nn.Parameter, ...]:
         """Scale and shift of bn2, or conv2."""
-        return tuple(self.bn2.parameters()) or (self.conv2.weight,)
+        return tuple(self.bn2.parameters()) or tuple(self.conv2.parameters())
 
 
 class CifarResNet(BlockNetwork):
@@ -183,8 +183,8 @@ class CifarResNet(BlockNetwork):
         return tuple(block for block in self._all_blocks() if block.keeps_shape)
 
     @property
-    def head(self) -> nn.Linear:  # type: ignore[override]  (published weights call it `linear`)
-        """W [classes, 4 x width]."""
+    def head(self) -> nn.Linear:  # type: ignore[override]
+        """W [classes, 4 x width], called `linear` in published weights."""
         return self.linear
 
     @torch.no_grad()
@@ -194,10 +194,10 @@ class CifarResNet(BlockNetwork):
             if isinstance(layer, (nn.Conv2d, nn.Linear)):
                 nn.init.kaiming_normal_(layer.weight, generator=generator)
         nn.init.zeros_(self.linear.bias)
-        if self.config.normalisation == "none" and self.config.skip:
-            blocks = self._all_blocks()
-            for block in blocks:
-                block.conv2.weight.div_(math.sqrt(len(blocks)))
+        inner, outer = initial_scales(self.config, norm_ends_branch=True)
+        for block in self._all_blocks():
+            block.conv1.weight.mul_(inner)
+            block.conv2.weight.mul_(outer)
 
     def _all_blocks(self) -> list[CifarBlock]:
         return [block for block in self.modules() if isinstance(block, CifarBlock)]

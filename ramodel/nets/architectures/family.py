@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Callable, Mapping
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import msgspec
 
@@ -85,12 +85,13 @@ def network_config(settings: Mapping[str, Any], dataset: Dataset, seed: int) -> 
             near = difflib.get_close_matches(name, kind.__struct_fields__, n=1)
             end = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(_given(kind, filled))}."
             raise ValueError(f"network has a field {name!r}, which family {family!r} does not have; {end}")
-    given = {**settings, **{name: filled[name] for name in kind.__struct_fields__ if name in filled}}
+    given = {name: settings[name] for name in settings if name != "family"}
+    given |= {name: filled[name] for name in kind.__struct_fields__ if name in filled}
     try:
-        config: AnyNetworkConfig = msgspec.convert(given, kind)
-    except msgspec.ValidationError as error:
+        kind(**given)  # says more of a wrong value than msgspec, which checks the types
+        return cast(AnyNetworkConfig, msgspec.convert(given, kind))
+    except (TypeError, ValueError, msgspec.ValidationError) as error:
         raise ValueError(f"network of family {family!r}: {error}") from error
-    return config
 
 
 def build_network(config: AnyNetworkConfig) -> TrainableNetwork:

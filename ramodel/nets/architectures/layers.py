@@ -57,9 +57,11 @@ class Layers:
         halves
             Whether height and width are halved.
         """
-        layer = convolution(inputs, outputs, stride=2 if halves else 1) if self.images else _linear(inputs, outputs)
         gain = scale * (_GAINS[self._activation] if followed else 1.0)
-        return self._drawn(layer, gain / math.sqrt(layer.weight[:, 0].numel()))
+        if self.images:
+            layer = convolution(inputs, outputs, stride=2 if halves else 1)
+            return self._drawn(layer, gain / math.sqrt(layer.weight[:, 0].numel()))
+        return self._drawn(_linear(inputs, outputs), gain / math.sqrt(outputs))
 
     def circular_convolution(self, inputs: int, outputs: int, size: int) -> nn.Conv2d:
         """Return a convolution of kernels size x size on the torus, without bias: variance 1 / fan-in."""

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ramodel.checks import LARGEST_SEED, integer, nonnegative, one_of
 from ramodel.nets.architectures.blocks import Block, LinearBlock, TwoLayerBlock, draw_normal_, empty_linear
+from ramodel.nets.architectures.samples import as_rows
 from ramodel.nets.architectures.stochastic_depth import StochasticDepth, require_keep_probability
 from ramodel.nets.architectures.trainable import BlockNetwork
 
@@ -148,7 +149,7 @@ class ResidualNetwork(BlockNetwork):
         TypeError, ValueError
             If `inputs` is not a tensor of the network's type and of this shape.
         """
-        self._check(inputs)
+        as_rows(inputs, self.config.inputs, self.head.weight.dtype)
         if self.is_collapsible:
             return inputs @ self.end_to_end().T
         hidden = self.embedding(inputs)
@@ -158,20 +159,11 @@ class ResidualNetwork(BlockNetwork):
 
     def states(self, inputs: Tensor) -> Tensor:
         """Return h_0, ..., h_L as [L+1, N, width] for `inputs` [N, inputs]; raise as the call of the network does."""
-        self._check(inputs)
+        as_rows(inputs, self.config.inputs, self.head.weight.dtype)
         states = [self.embedding(inputs)]
         for block in self.blocks:
             states.append(block(states[-1]))
         return torch.stack(states)
-
-    def _check(self, inputs: Tensor) -> None:
-        if not isinstance(inputs, Tensor):
-            raise TypeError(f"inputs is a {type(inputs).__name__}; it must be a torch tensor: torch.as_tensor(inputs).")
-        if inputs.ndim != 2 or inputs.shape[1] != self.config.inputs:
-            raise ValueError(f"inputs has shape {tuple(inputs.shape)}; it must have shape (any, {self.config.inputs}).")
-        dtype = self.head.weight.dtype
-        if inputs.dtype != dtype:
-            raise TypeError(f"inputs has type {inputs.dtype}; the network has {dtype}: inputs.to({dtype}).")
 
     @property
     def is_linear(self) -> bool:

@@ -3,7 +3,7 @@
 from torch import nn
 
 from ramodel.checks import integer, one_of
-from ramodel.nets.architectures.images import STEMS, Stem
+from ramodel.nets.architectures.image_config import STEMS, Stem
 from ramodel.nets.architectures.layers import Layers
 from ramodel.nets.architectures.post_activation import PostActivationBlock, PostActivationConfig
 from ramodel.nets.architectures.stages import ImageNetwork, blocks_behind, stem_layers
@@ -33,8 +33,8 @@ class PaperConfig(
     activation, outer_activation
         The activation, and whether it acts on the sum: phi(h + branch(h)), or h + branch(h).
     normalisation, norm_ends_branch
-        BatchNorm or none, and whether the second norm of a block is there. Without it, W2 starts 1 / sqrt(depth) times
-        as large, so that deep networks train.
+        BatchNorm or none, and whether the second norm of a block is there. Without it W2 starts 1 / sqrt(depth) times
+        as large, and without any norms W1 as well, so that deep networks train; without skip they do not.
     keep_probability, rescale_kept
         Stochastic depth: in training whole branches are left out with probability 1 - q; in evaluation they count q
         times. With `rescale_kept` those that are kept count 1/q times in training, and once in evaluation.

@@ -1,13 +1,11 @@
 """The post-activation block: two matrices with norms, and an activation after the addition."""
 
-import math
-
 from torch import Tensor, nn
 
 from ramodel.checks import one_of
-from ramodel.nets.architectures.images import ImageNetworkConfig
+from ramodel.nets.architectures.image_config import ImageNetworkConfig
 from ramodel.nets.architectures.layers import ACTIVATIONS, Activation, Layers
-from ramodel.nets.architectures.stages import StageBlock
+from ramodel.nets.architectures.stages import StageBlock, initial_scales
 
 __all__ = ["PostActivationBlock", "PostActivationConfig"]
 
@@ -28,8 +26,7 @@ class PostActivationConfig(ImageNetworkConfig, frozen=True, kw_only=True, forbid
 class PostActivationBlock(StageBlock):
     """One step ``block(h) = phi(h + branch(h))``, branch(h) = BN(W2 phi(BN(W1 h))).
 
-    Without `outer_activation` it is h + branch(h); without `norm_ends_branch`, or any norms, the branch ends with W2,
-    which then starts 1 / sqrt(depth) times as large: so the states of deep networks stay of one size.
+    Without `outer_activation` it is h + branch(h); without `norm_ends_branch`, or any norms, the branch ends with W2.
     """
 
     def __init__(
@@ -38,12 +35,11 @@ class PostActivationBlock(StageBlock):
         outer = layers.activation() if config.outer_activation else None
         super().__init__(inputs, outputs, skip=config.skip, outer_activation=outer, drop=config.new_drop())
         hidden = hidden or outputs
-        ends_with_norm = config.norm_ends_branch and config.normalisation != "none"
-        scale = 1.0 if ends_with_norm or not config.skip else 1.0 / math.sqrt(config.depth)
-        self.inner = layers.matrix(inputs, hidden, halves=inputs != outputs)
+        inner_scale, outer_scale = initial_scales(config, norm_ends_branch=config.norm_ends_branch)
+        self.inner = layers.matrix(inputs, hidden, scale=inner_scale, halves=inputs != outputs)
         self.inner_norm = layers.norm(hidden)
         self.activation = layers.activation()
-        self.outer = layers.matrix(hidden, outputs, followed=config.outer_activation, scale=scale)
+        self.outer = layers.matrix(hidden, outputs, followed=config.outer_activation, scale=outer_scale)
         self.outer_norm = layers.norm(outputs) if config.norm_ends_branch else nn.Identity()
 
     def transform(self, hidden: Tensor) -> Tensor:

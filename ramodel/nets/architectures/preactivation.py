@@ -1,13 +1,11 @@
 """Pre-activation networks (He, Zhang, Ren & Sun 2016, v2): h + W2 relu(BN(W1 relu(BN(h)))), no biases."""
 
-import math
-
 from torch import Tensor, nn
 
 from ramodel.checks import integer, one_of
-from ramodel.nets.architectures.images import STEMS, ImageNetworkConfig, Stem
+from ramodel.nets.architectures.image_config import STEMS, ImageNetworkConfig, Stem
 from ramodel.nets.architectures.layers import ACTIVATIONS, Activation, Layers
-from ramodel.nets.architectures.stages import ImageNetwork, StageBlock, blocks_behind, stem_layers
+from ramodel.nets.architectures.stages import ImageNetwork, StageBlock, blocks_behind, initial_scales, stem_layers
 
 __all__ = ["PreactivationBlock", "PreactivationConfig", "PreactivationNetwork"]
 
@@ -33,8 +31,8 @@ class PreactivationConfig(
     activation
         The activation, in the blocks and behind the last of them.
     normalisation
-        BatchNorm or none. W2, which ends the branch, starts 1 / sqrt(depth) times as large, so that the states of deep
-        networks stay of one size; without skip it is not made smaller.
+        BatchNorm or none. W2, which ends the branch, starts 1 / sqrt(depth) times as large, and without norms W1 as
+        well, so that deep networks train; without skip they do not.
 
     Raises
     ------
@@ -62,10 +60,10 @@ class PreactivationBlock(StageBlock):
         super().__init__(inputs, outputs, skip=config.skip, drop=config.new_drop())
         self.inner_norm = layers.norm(inputs)
         self.activation = layers.activation()
-        self.inner = layers.matrix(inputs, hidden, halves=inputs != outputs)
+        inner_scale, outer_scale = initial_scales(config, norm_ends_branch=False)
+        self.inner = layers.matrix(inputs, hidden, scale=inner_scale, halves=inputs != outputs)
         self.outer_norm = layers.norm(hidden)
-        scale = 1.0 / math.sqrt(config.depth) if config.skip else 1.0
-        self.outer = layers.matrix(hidden, outputs, scale=scale)
+        self.outer = layers.matrix(hidden, outputs, scale=outer_scale)
 
     def transform(self, hidden: Tensor) -> Tensor:
         """Return W2 phi(BN(W1 phi(BN(h))))."""

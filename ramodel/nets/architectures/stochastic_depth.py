@@ -45,6 +45,11 @@ class StochasticDepth(nn.Module):
             self.set_kept(True)
 
     @property
+    def p(self) -> float:
+        """Probability that the branch is left out, under the name that layers of dropout have."""
+        return 1.0 - self.keep_probability
+
+    @property
     def is_random(self) -> bool:
         """Whether branches are left out at all."""
         return self.keep_probability < 1.0

@@ -93,8 +93,9 @@ def found_stages(
     """Return the stages found in an observed network, and in sentences what was left out.
 
     The members of a ModuleList or Sequential that keep the shape of the state are blocks where the graph shows their
-    skip: inside them, or around them. Failing that, the members of a single such list are blocks without a skip that
-    can be seen. A member that is itself a row of blocks (a stage) is looked into.
+    skip: inside them, or around them. Failing that, those with an attribute `skip` (True or False) are; failing that,
+    the members of a single such list are blocks without a skip that can be seen. A member that is itself a row of
+    blocks (a stage) is looked into.
 
     Parameters
     ----------
@@ -122,6 +123,8 @@ def found_stages(
     candidates = _outermost({name: _blocks_of(name, inside, visits) for name in lists})
     if not candidates:
         candidates = _outermost({name: [m for m in keeping[name] if graph.adds(visits[m])] for name in lists})
+    if not candidates:
+        candidates = _outermost({name: [m for m in keeping[name] if _declares(visits[m])] for name in lists})
     residual = [name for name, visit in visits.items() if name and seen_skip(visit).skip]
     if not candidates and not residual:
         candidates = _outermost({name: _plain(keeping[name], lists, visits) for name in lists})
@@ -153,6 +156,10 @@ def _blocks_of(name: str, inside: Mapping[str, list[str]], visits: Mapping[str, 
         if not inside.get(member)
         and not (len(members) == 1 and any(_row(visits[member], inner, visits) for inner in _below(member, inside)))
     ]
+
+
+def _declares(visit: Visit) -> bool:
+    return visit.exit is not None and isinstance(getattr(visit.module, "skip", None), bool)
 
 
 def _below(member: str, inside: Mapping[str, list[str]]) -> list[list[str]]:
