@@ -23,6 +23,9 @@ from ramodel.nets.training.batched import train_many
 
 __all__ = ["run_sweep_batch", "run_sweep_cell", "sweep_device"]
 
+_REACHED = ("objective", "train_loss", "train_accuracy", "test_loss", "test_accuracy", "iterations", "seconds")
+"""Fields of a `TrainingResult` that are kept."""
+
 
 def run_sweep_cell(
     cell: SweepCell,
@@ -192,10 +195,9 @@ def _described(
     if during is not None:
         during.take(found, result.iterations)
         found = found.merge(during.dataset())
-    found["stationarity"] = result.gradient_norm
-    for name in ("objective", "train_loss", "train_accuracy", "test_loss", "test_accuracy", "iterations", "seconds"):
-        found[name] = getattr(result, name)
-    found["parameters"] = sum(weights.numel() for weights in network.parameters() if weights.requires_grad)
+    reached: dict[str, float] = {name: getattr(result, name) for name in _REACHED}
+    reached["parameters"] = sum(weights.numel() for weights in network.parameters() if weights.requires_grad)
+    found = found.assign(reached | {"stationarity": result.gradient_norm})
     settings = {"axes": cell.axes, "network": network.config, "data": cell.data}
     settings |= {"training": cell.training, "measure": cell.measure, "versions": _versions()}
     return found.assign_attrs(
