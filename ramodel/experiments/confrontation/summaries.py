@@ -115,11 +115,8 @@ def _over_inputs(net: xr.Dataset, function: Function) -> Interval | None:
     count = net.sizes.get("input", 0)
     if count < 2:
         return None
-    along = net[[name for name, variable in net.data_vars.items() if "input" in variable.dims]]
-    rest = net.drop_vars(list(along.data_vars)).drop_dims("input")
 
     def at_drawn_inputs(generator: np.random.Generator) -> float:
-        drawn = along.isel(input=generator.integers(count, size=count))
-        return function(rest.assign(drawn.data_vars).assign_attrs(net.attrs))
+        return function(net.isel(input=generator.integers(count, size=count)))
 
     return bootstrap_interval(at_drawn_inputs)
