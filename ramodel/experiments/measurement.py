@@ -15,8 +15,8 @@ from ramodel.experiments.measured.jacobians import measured_jacobians
 from ramodel.experiments.measured.objective import measured_objective
 from ramodel.experiments.measured.samples import states_of_samples
 from ramodel.experiments.measured.stand_ins import measured_stand_ins
-from ramodel.experiments.measured.trajectories import measured_trajectories
 from ramodel.experiments.measured.text import measure_text_network
+from ramodel.experiments.measured.trajectories import measured_trajectories
 from ramodel.experiments.measured.variables import put
 from ramodel.experiments.measured.walk import Stage, found_stages
 from ramodel.experiments.sweeps.config import MeasureSettings

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ramodel.checks import positive
-from ramodel.spectra.network import Batch, BlockCall, Inputs, Skip, exact_autograd, record, untouched
+from ramodel.spectra.network import Batch, BlockCall, Inputs, Skip, record, untouched
 from ramodel.spectra.trajectory import inspect_one_stage
 
 __all__ = ["secant_jacobians"]
@@ -77,7 +77,8 @@ def _triangular(call: BlockCall, before: Tensor | None) -> Tensor:
     """Return R of the QR decomposition of rows (h, f(h)), those before included: all that least squares needs."""
     state, branch = call.state, call.output - call.identity * call.state
     rows = torch.cat([state.flatten(1), branch.flatten(1)], dim=1)
-    return torch.linalg.qr(rows if before is None else torch.cat([before, rows]), mode="r").R
+    triangle: Tensor = torch.linalg.qr(rows if before is None else torch.cat([before, rows]), mode="r").R
+    return triangle
 
 
 def _least_squares(triangle: Tensor, tolerance: float) -> Tensor:
@@ -86,4 +87,5 @@ def _least_squares(triangle: Tensor, tolerance: float) -> Tensor:
     left, values, right = torch.linalg.svd(triangle[:, :size], full_matrices=False)
     spanned = values > tolerance * values[:1]
     inverse = torch.where(spanned, 1.0 / torch.where(spanned, values, 1.0), 0.0)
-    return (triangle[:, size:].T @ (left * inverse)) @ right
+    found: Tensor = triangle[:, size:].T @ (left * inverse) @ right
+    return found

@@ -58,3 +58,16 @@ def work(network, inputs, targets, name, stretch, step=1e-5):
     up = mean_loss(network, inputs, targets, name, stretch, 1 + step)
     down = mean_loss(network, inputs, targets, name, stretch, 1 - step)
     return -(up - down) / (2 * step)
+
+
+def secants(network, inputs):
+    """Return argmin_J sum |f_l(h) - J h|^2 of least norm over the walks of all inputs, block by block."""
+    embedding, branches, head, skip = network
+    pairs = [([], []) for _ in branches]
+    for x in inputs:
+        with torch.no_grad():
+            states, _ = walk(embedding, branches, head, skip, torch.tensor(x))
+            for (before, added), branch, state in zip(pairs, branches, states, strict=False):
+                before.append(state.numpy())
+                added.append(branch(state).numpy())
+    return np.stack([np.linalg.lstsq(np.stack(h), np.stack(f), rcond=1e-10)[0].T for h, f in pairs])

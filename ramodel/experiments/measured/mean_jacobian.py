@@ -35,7 +35,8 @@ def leading_singular_values(mean: _Array | LowRankMean, kept: int) -> _Array:
     if isinstance(mean, tuple):
         (_, first), (_, second) = np.linalg.qr(mean[0]), np.linalg.qr(mean[1])
         mean = first @ second.swapaxes(1, 2)
-    return np.linalg.svd(mean, compute_uv=False)[:, :kept]
+    values = np.linalg.svd(mean, compute_uv=False)[:, :kept]
+    return values.astype(np.float64, copy=False)
 
 
 def leading_eigenvalues(mean: _Array | LowRankMean, kept: int) -> _Array:
@@ -45,7 +46,7 @@ def leading_eigenvalues(mean: _Array | LowRankMean, kept: int) -> _Array:
     """
     if isinstance(mean, tuple):
         mean = mean[1].swapaxes(1, 2) @ mean[0]  # A B^T and B^T A share their nonzero eigenvalues
-    real = np.sort(np.linalg.eigvals(mean).real, axis=-1)[:, ::-1]
+    real: _Array = np.sort(np.linalg.eigvals(mean).real, axis=-1)[:, ::-1]
     return real[:, :kept]
 
 
@@ -74,4 +75,5 @@ def whitened(jacobians: _Array, second_moment: _Array) -> _Array:
     moments, axes = np.linalg.eigh(second_moment)
     kept = moments > _LEAST_SPREAD * moments[-1]
     spread, frame = np.sqrt(moments[kept]), axes[:, kept]
-    return frame.T @ jacobians @ frame * (spread / spread[:, None])
+    found: _Array = frame.T @ jacobians @ frame * (spread / spread[:, None])
+    return found

@@ -40,7 +40,7 @@ def measured_stand_ins(
     """
     found = xr.Dataset(coords={"stand_in": list(stand_ins)})
     each = ("stand_in", "layer")
-    spectra = [np.linalg.svd(jacobians, compute_uv=False) for jacobians in stand_ins.values()]
+    spectra: list[_Array] = [_singular_values(jacobians) for jacobians in stand_ins.values()]
     secant = padded(np.median(spectra[list(stand_ins).index("secant")], axis=1), kept)
     put(found, "secant_singular_value", ("layer", "rank"), secant, "s_k of the least-squares secant")
     ranks = [_middle(metrics.numerical_rank(singular, floor=_SHOWN)) for singular in spectra]
@@ -58,6 +58,10 @@ def measured_stand_ins(
         errors = [[_middle(_value_error(one, predictions.values[law])) for law in LAWS] for one in spectra]
         put(found, "stand_in_value_error", axes, errors, "median over k of |s_k - predicted| / predicted by the head")
     return found
+
+
+def _singular_values(jacobians: _Array) -> _Array:
+    return np.linalg.svd(jacobians, compute_uv=False).astype(np.float64, copy=False)
 
 
 def _middle(values: _Array) -> _Array:

@@ -1,7 +1,7 @@
 """Work and energy of every block (S19), and the norms of gradients (S9), of the objective that training made small."""
 
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -71,7 +71,8 @@ def _energies(found: xr.Dataset, network: TrainableNetwork, decay: Callable[[nn.
     owned = [network.output_parameters(block) for block in network.residual_blocks]
     energies = [sum(decay(one) * _square(one) for one in ones) if ones else np.nan for ones in owned]
     put(found, "block_energy", ("layer",), energies, "lam_J |B_l|^2, energy of a block's output weights")
-    put(found, "head_energy", (), decay(network.head.weight) * _square(network.head.weight), "lam_W |W|^2")
+    head = cast(nn.Parameter, network.head.weight)
+    put(found, "head_energy", (), decay(head) * _square(head), "lam_W |W|^2")
 
 
 def _stationarity(found: xr.Dataset, sums: "_Sums", decay: Callable[[nn.Parameter], float]) -> None:
@@ -144,8 +145,8 @@ class _Sums:
         states, branches, logits, value = self._forward(batch, loss)
         seen = [*states, *(one for ones in branches for one in ones), logits]
         count = len(batch.labels)
-        wanted = [*(one.edge for one in seen), *self.parameters]
-        found = torch.autograd.grad(count * value, wanted, allow_unused=True)
+        wanted = [*(one.edge for one in seen), *map(get_gradient_edge, self.parameters)]
+        found: tuple[Tensor | None, ...] = torch.autograd.grad(count * value, wanted, allow_unused=True)
         shapes = [*(one.numbers for one in seen), *self.parameters]
         along = [torch.zeros_like(like) if one is None else one for one, like in zip(found, shapes, strict=True)]
         for total, gradient in zip(self.gradients, along[len(seen) :], strict=True):
@@ -195,5 +196,5 @@ def _owners(network: TrainableNetwork, block: nn.Module) -> tuple[nn.Module, ...
     return tuple(module for module in block.modules() if wanted & set(module.parameters(recurse=False)))
 
 
-def _square(parameter: nn.Parameter) -> float:
+def _square(parameter: Tensor) -> float:
     return float(parameter.detach().double().square().sum())
