@@ -79,3 +79,28 @@ def option_a_shortcut(image, outputs):
             for j in range(0, width, 2):
                 result[first + c, i // 2, j // 2] = image[c, i, j]
     return result
+
+
+def shifted_image(image, down, right, *, mirrored):
+    """Mirror left to right, then move; zeros come in."""
+    height, width = image.shape[:2]
+    found = np.zeros_like(image)
+    for y in range(height):
+        for x in range(width):
+            if 0 <= y - down < height and 0 <= x - right < width:
+                source = x - right
+                found[y, x] = image[y - down, width - 1 - source if mirrored else source]
+    return found
+
+
+def circular_convolution_matrix(kernel, size):
+    """The matrix of a convolution on the torus, kernel [out, in, k, k] with its middle at 0, entry by entry."""
+    outputs, inputs, k, _ = kernel.shape
+    height, width = size
+    matrix = np.zeros((outputs, height, width, inputs, height, width))
+    for i in range(height):
+        for j in range(width):
+            for a in range(k):
+                for b in range(k):
+                    matrix[:, i, j, :, (i + a - k // 2) % height, (j + b - k // 2) % width] += kernel[:, :, a, b]
+    return matrix.reshape(outputs * height * width, inputs * height * width)

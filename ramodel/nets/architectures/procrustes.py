@@ -150,7 +150,7 @@ def nearest_orthogonal(kernel: Tensor, size: tuple[int, int]) -> Tensor:
     the nearest matrix with orthonormal columns (or rows). Scaled and taken back they are a kernel as large as the
     image, the solution of the Procrustes problem, all of whose singular values are sqrt(n_out / n_in). What lies
     outside of the support of `kernel` is cut off, as published; so a 1 x 1 kernel is projected exactly, and a larger
-    one nearly: a random 3 x 3 kernel comes out with singular values of 0.94 +- 0.21 times that number, from 0.45 to 1.33.
+    one nearly: a random 3 x 3 kernel comes out with singular values of 0.94 +- 0.21 times that number (0.45 to 1.33).
     After 5, 10 and 40 projections their spread is 0.10, 0.06 and 0.02, and training projects again and again.
 
     Parameters
