@@ -38,7 +38,15 @@ _FIGURES = "figures"
 _COLOURS = 96
 """Colours of a figure inlined in the page: a third of the size, and no difference to be seen."""
 _VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
-_INDEXED = re.compile(r"(?<![\w.])(\w|lam|rho)_(\w{1,3}|\([^()\s]{1,7}\))(?![\w(])")
+_TYPOGRAPHY = (
+    (re.compile(r"(?<![\w.&#])(\w|lam|rho)_(\w{1,3}|\([^()\s]{1,7}\))(?![\w(])"), r"\1<sub>\2</sub>"),
+    (re.compile(r"(?<=[\w)>])\^(-?\w+)"), r"<sup>\1</sup>"),
+    (re.compile(r"(?<![\w.])-(?=\d)"), "−"),
+    (re.compile(r"\b([\d.]+)e-0*(\d+)\b"), r"\1×10<sup>−\2</sup>"),
+    (re.compile(r"\b([\d.]+)e\+0*(\d+)\b"), r"\1×10<sup>\2</sup>"),
+)
+"""What stands for what, in text that is escaped already."""
+_TAG = re.compile(r"<(?=[A-Za-z/!?])")
 _HEADINGS = ("statement", "claim", "networks", "predicted", "measured [95 %]", "control", "verdict", "why this band")
 
 
@@ -149,7 +157,7 @@ def write_confrontation(
     content = _content(confrontation, sections, command)
     page, readme = template("confrontation.html.j2"), template("confrontation.md.j2")
     files = {
-        "README.md": readme.render(content, tables=[_markdown(section.rows) for section in sections]),
+        "README.md": readme.render(content, tables=[_markdown(section.rows) for section in sections], plain=_plain),
         "index.html": page.render(content, inlined=inlined, mathematics=_mathematics),
     }
     for name, text in files.items():
@@ -287,20 +295,23 @@ def _markdown(rows: Sequence[_Row]) -> str:
 
 def _plain(text: str) -> str:
     """Return text from outside on one line, with nothing in it that Markdown would take for HTML."""
-    return " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
+    return _TAG.sub("&lt;", " ".join(text.split()))
 
 
 def _mathematics(text: str) -> Markup:
-    """Return text for HTML, with indices and powers such as s_1 and w_k^2 set low and high.
+    """Return text, escaped for HTML, with indices and powers set low and high: s_1, w_k^2, 2.5e-03, and <= as a sign.
 
     Examples
     --------
     >>> _mathematics("w_k^2 > rho <b>")
     Markup('w<sub>k</sub><sup>2</sup> &gt; rho &lt;b&gt;')
+    >>> _mathematics("<= 2.5e-03")
+    Markup('≤ 2.5×10<sup>−3</sup>')
     """
-    lowered = _INDEXED.sub(r"\1<sub>\2</sub>", html.escape(text, quote=True).replace("^", "\x1f^"))
-    raised = re.sub(r"\x1f\^(-?\w+)", r"<sup>\1</sup>", lowered).replace("\x1f", "")
-    return Markup(raised)  # escaped above
+    found = html.escape(text, quote=True).replace("&lt;=", "≤").replace("&gt;=", "≥")
+    for pattern, replacement in _TYPOGRAPHY:
+        found = pattern.sub(replacement, found)
+    return Markup(found)
 
 
 def _inlined(path: Path) -> str:

@@ -120,6 +120,15 @@ class MeasuredCell(msgspec.Struct, frozen=True, kw_only=True):
         values = np.asarray(values, dtype=np.float64).reshape(values.shape[0], -1)
         return np.where(values > 0.0, values, np.nan)
 
+    def layer_tops(self) -> Floats:
+        """Return s_1 [layer], the median over inputs; NaN for a layer without any."""
+        return np.ma.median(np.ma.masked_invalid(self.top()), axis=1).filled(np.nan)
+
+    def typical_top(self) -> float:
+        """Return the median of s_1 over layers and inputs; NaN without any."""
+        known = self.top()[np.isfinite(self.top())]
+        return float(np.median(known)) if known.size else math.nan
+
 
 class Series(msgspec.Struct, frozen=True, kw_only=True):
     """Cells that differ in their seed and along one axis at most, and how they are drawn.

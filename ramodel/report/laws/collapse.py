@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from ramodel.experiments.sweeps.config import SweepConfig
 from ramodel.report.laws.cells import Series, measured_cells, series
 from ramodel.report.laws.marks import canvas, label_ends, theory_key
-from ramodel.report.panels import log_axis, say_in_panel
+from ramodel.report.panels import finite_mean, log_axis, say_in_panel
 
 __all__ = ["COLLAPSE", "draw_collapse"]
 
@@ -57,11 +57,11 @@ def _along_layers(axes: Axes, found: Sequence[Series], name: str, title: str) ->
             if not cell.has(name):
                 continue
             if name == "singular_value":
-                rows.append(np.nanmedian(cell.top(), axis=1))
+                rows.append(cell.layer_tops())
             elif name == "subspace_affinity":
                 grid = cell.array(name, "layer", "other_layer")
                 grid[np.eye(grid.shape[0], dtype=bool)] = np.nan
-                rows.append(np.nanmean(grid, axis=1) if grid.shape[0] > 1 else np.array([np.nan]))
+                rows.append(finite_mean(grid, axis=1))
             else:
                 rows.append(cell.array(name, "layer"))
         drawn = _curves(axes, one, rows, start=None) or drawn

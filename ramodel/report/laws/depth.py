@@ -127,7 +127,7 @@ def _within(axes: Axes, found: Sequence[Series]) -> None:
     depths = sorted({cell.depth for cell in one.cells if cell.has("singular_value")})
     for depth in depths:
         alike = [cell for cell in one.cells if cell.depth == depth and cell.has("singular_value")]
-        inverse = np.mean([1.0 / np.nanmedian(cell.top(), axis=1) for cell in alike], axis=0)
+        inverse = np.mean([1.0 / cell.layer_tops() for cell in alike], axis=0)
         layers = np.arange(1, depth + 1)
         axes.plot(layers, inverse, color=one.colour, marker=".", markersize=3, linewidth=0.9)
         ends.append((layers[-1], float(inverse[-1]), depth))

@@ -134,7 +134,7 @@ def dots(
     What a claim accepts is shaded in the rows of which it speaks.
     """
     table = [[value for value in map(reading, one.cells) if math.isfinite(value)] for one in found]
-    axes.set_ylim(len(found) - 0.5, -0.5)
+    axes.set_ylim(max(len(found), 1) - 0.5, -0.5)
     axes.set_yticks(range(len(found)), [wrapped(one.label) for one in found])
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")

@@ -72,4 +72,4 @@ def _ratios(axes: Axes, one: Series) -> bool:
 def _upper(cells: Sequence[MeasuredCell]) -> np.ndarray | None:
     """Return 1 + s_1 of every block, the largest over inputs and seeds."""
     tops = [cell.top() for cell in cells if cell.has("singular_value")]
-    return 1.0 + np.nanmax(np.concatenate(tops, axis=1), axis=1) if tops else None
+    return 1.0 + np.max(np.nan_to_num(np.concatenate(tops, axis=1)), axis=1) if tops else None

@@ -65,10 +65,10 @@ def _profile(axes: Axes, one: Series) -> None:
     axes.set_title(wrapped(one.label, 16), color="#333333" if one.control else one.colour)
     axes.set_xlabel("layer $l$")
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-    cells = [cell for cell in one.cells if cell.has("singular_value")]
+    cells = [cell for cell in one.cells if np.isfinite(cell.top()).any()]
     depths = {cell.depth for cell in cells}
     if not cells:
-        say_in_panel(axes, "no Jacobians\nwere measured")
+        say_in_panel(axes, "no Jacobians were\nmeasured, or all are 0")
         return
     depth = max(depths)
     inverse = np.concatenate([1.0 / cell.top() for cell in cells if cell.depth == depth], axis=1)

@@ -49,7 +49,10 @@ def draw_stochastic_depth_law(cells: Mapping[str, xr.Dataset], config: SweepConf
         _reading(axes, groups, config, name)
     _spread(panels[1, 1], groups)
     _penalty(panels[1, 2], groups)
-    theory_key(figure, ("-", "what q = 1 gives"), ("--", "S13: penalty at the blocks of q = 1"))
+    theory_key(
+        figure, ("-", "what $q = 1$ gives"), ("--", "S13: penalty at the blocks of $q = 1$"),
+        control=any(one.control for one in groups),
+    )  # fmt: skip
     return figure
 
 
@@ -77,7 +80,7 @@ def _spread(axes: Axes, groups: list[Series]) -> None:
 def _penalty(axes: Axes, groups: list[Series]) -> None:
     """Draw the relative variance of the gain at the measured s_1, and at that of q = 1."""
     trained = [one for one in groups if not one.control]
-    full = [np.nanmedian(cell.top()) for one in trained for cell in one.cells if _kept(cell) == 1.0]
+    full = [cell.typical_top() for one in trained for cell in one.cells if _kept(cell) == 1.0]
     drawn = along_axis(axes, trained, _KEPT, _relative_variance, logarithmic=False, named=False)
     axes.set_title("penalty of S13: relative variance\nof the gain of dropped blocks")
     if not drawn:
@@ -90,7 +93,7 @@ def _penalty(axes: Axes, groups: list[Series]) -> None:
 
 
 def _relative_variance(cell: MeasuredCell) -> float:
-    return _variance(float(np.nanmedian(cell.top())), cell, _kept(cell)) if cell.has("singular_value") else np.nan
+    return _variance(cell.typical_top(), cell, _kept(cell)) if cell.has("singular_value") else np.nan
 
 
 def _variance(s: float, cell: MeasuredCell, q: float) -> float:
@@ -100,7 +103,7 @@ def _variance(s: float, cell: MeasuredCell, q: float) -> float:
 
 
 def _layer_spread(cell: MeasuredCell) -> float:
-    top = np.nanmedian(cell.top(), axis=1) if cell.has("singular_value") else np.array([np.nan])
+    top = cell.layer_tops()
     return float(np.std(top) / np.mean(top))
 
 

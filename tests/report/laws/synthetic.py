@@ -39,9 +39,12 @@ _TRANSFORMER = {
 
 @cache
 def config(law: str) -> SweepConfig:
-    """The configuration of a law as it is shipped; the transformer's is made here."""
+    """The configuration of a law as it is shipped; that of the transformer is made here where none is."""
     path = CONFIGS / f"{law}.toml"
-    content = _TRANSFORMER if law == "transformer" else tomllib.loads(path.read_text())
+    content = tomllib.loads(path.read_text()) if path.is_file() else _TRANSFORMER
+    for arm in content["arms"]:
+        if arm.get("set", {}).get("training.optimiser") == "lbfgs":
+            arm["set"].setdefault("training.batch_size", "default")
     return msgspec.convert(content, SweepConfig)
 
 
@@ -77,17 +80,6 @@ def dataset(cell: SweepCell, law: str) -> xr.Dataset:
     energy = decay * np.sum(s) * np.exp(0.2 * random.normal(size=depth))
     slack = {"lbfgs": 1e-6, "sgd": 0.1}.get(cell.training.optimiser, 0.3) if trained else 2.0
     states = np.arange(depth + 1) / depth
-    found = xr.Dataset(
-        coords={
-            "layer": layers,
-            "state": np.arange(depth + 1),
-            "rank": np.arange(1, ranks + 1),
-            "class": np.arange(classes),
-            "law": ["frobenius", "nuclear"],
-            "stand_in": ["input", "class_mean", "mean", "secant"],
-            "stage": ("layer", np.repeat(np.arange(stages), depth // stages)),
-        }
-    )
     fade = 1.0 - 0.7 * states if trained else np.ones(depth + 1)
     variables: dict[str, tuple[tuple[str, ...], object]] = {
         "singular_value": (("layer", "input", "rank"), values),
@@ -133,11 +125,19 @@ def dataset(cell: SweepCell, law: str) -> xr.Dataset:
     for name in cell.measure.during:
         start, end = (1.4, 0.001 if trained else 1.2) if name == "asymmetry" else (0.2, 0.9 if trained else 0.25)
         variables[f"{name}_during"] = (("look",), np.geomspace(start, end, looks) * np.exp(0.05 * random.normal()))
-    for name, (axes, numbers) in variables.items():
-        found[name] = (axes, np.asarray(numbers, dtype=float))
+    coords: dict[str, object] = {
+        "layer": layers,
+        "state": np.arange(depth + 1),
+        "rank": np.arange(1, ranks + 1),
+        "class": np.arange(classes),
+        "law": ["frobenius", "nuclear"],
+        "stand_in": ["input", "class_mean", "mean", "secant"],
+        "stage": ("layer", np.repeat(np.arange(stages), depth // stages)),
+    }
     if cell.measure.during:
         end_at = max(cell.training.iterations, 8)
-        found = found.assign_coords(iteration=("look", [0, *np.geomspace(1, end_at, looks - 1).round().astype(int)]))
+        coords["iteration"] = ("look", [0, *np.geomspace(1, end_at, looks - 1).round().astype(int)])
+    found = xr.Dataset({name: (axes, np.asarray(numbers)) for name, (axes, numbers) in variables.items()}, coords)
     return found.assign_attrs(
         sweep=law, law=law, arm=cell.arm, control=int(cell.control), seed=cell.seed,
         axes=msgspec.json.encode(cell.axes).decode(), network=msgspec.json.encode(cell.network).decode(),
