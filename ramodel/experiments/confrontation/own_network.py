@@ -3,7 +3,7 @@
 import copy
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -30,6 +30,10 @@ __all__ = ["confront_network"]
 
 _MOST = 12
 """Singular triplets of a block, at most."""
+
+
+_BY_CLASS = ("class_mean_singular_value", "class_mean_gain", "gain_predicted")
+"""Variables that are taken by class."""
 
 
 class _Decays(NamedTuple):
@@ -213,8 +217,9 @@ def _cell(
     network: TrainableNetwork, inputs: Inputs, samples: Inputs, decays: _Decays, loss: Loss, *, labelled: bool
 ) -> xr.Dataset:
     classes = network.head.out_features
+    # Without labels any will do: what is taken by class is dropped then.
     labels = [
-        cast("np.ndarray[Any, np.dtype[np.int64]]", one.labels) if labelled else np.zeros(len(one.values), np.int64)
+        np.arange(len(one.values)) % classes if one.labels is None or not labelled else one.labels
         for one in (inputs, samples)
     ]
     dataset = Dataset(
@@ -226,7 +231,7 @@ def _cell(
         image_shape=tuple(samples.values.shape[1:]),
         name=inputs.origin,
     )
-    return measure_network(
+    found = measure_network(
         network,
         dataset,
         inputs=len(inputs.values),
@@ -239,6 +244,7 @@ def _cell(
         ),
         training=TrainingConfig(decay_norms=decays.norms, optimiser="sgd"),
     )
+    return found if labelled else found.drop_vars(_BY_CLASS, errors="ignore")
 
 
 def _spectra(network: nn.Module, arguments: Any, options: dict[str, Any]) -> Spectra:
