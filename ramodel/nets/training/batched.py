@@ -2,12 +2,10 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from typing import Any, Literal, overload
 
 import msgspec
 import torch
-from torch.func import vmap
 
 from ramodel.checks import one_of
 from ramodel.nets.architectures.trainable import TrainableNetwork
@@ -21,7 +19,7 @@ from ramodel.nets.training.arithmetic import (
 from ramodel.nets.training.checkpoints import differing_fields
 from ramodel.nets.training.config import TrainingConfig
 from ramodel.nets.training.first_order import learning_rate
-from ramodel.nets.training.losses import mean_loss
+from ramodel.nets.training.losses import mean_losses
 from ramodel.nets.training.run import Run, TrainingCallback
 from ramodel.nets.training.stacked import StackedNetworks
 from ramodel.nets.training.stacked_optimisers import stacked_optimiser
@@ -209,7 +207,6 @@ class _StackedTraining:
         device = self.networks.weights.device
         rates = [learning_rate(run.config, epoch, config.iterations) for run in self.runs]
         spread_rates = self.networks.weights.new_tensor(rates)[self.networks.owner]
-        loss_of_each = vmap(partial(mean_loss, config.loss), in_dims=1)
         totals = self.networks.weights.new_zeros(len(self.runs))
         with step_products(config.precision, device):
             for step, pieces in enumerate(zip(*(batch.of_epoch(epoch) for batch in batches), strict=True)):
@@ -217,7 +214,7 @@ class _StackedTraining:
                 self.networks.set_step(epoch, step)
                 self.networks.gradient.zero_()
                 with forward_products(config.precision, device):
-                    losses = loss_of_each(self.networks(inputs), labels)
+                    losses = mean_losses(config.loss, self.networks(inputs), labels)
                 losses.sum().backward()  # type: ignore[no-untyped-call]
                 self.optimiser.step(spread_rates)
                 totals += losses.detach() * len(labels)

@@ -5,7 +5,7 @@ from typing import Literal
 import torch.nn.functional as F  # noqa: N812 - its usual name
 from torch import Tensor
 
-__all__ = ["Loss", "mean_loss", "one_hot"]
+__all__ = ["Loss", "mean_loss", "mean_losses", "one_hot"]
 
 Loss = Literal["cross-entropy", "squared"]
 
@@ -29,6 +29,24 @@ def mean_loss(loss: Loss, logits: Tensor, labels: Tensor) -> Tensor:
     if loss == "cross-entropy":
         return F.cross_entropy(logits, labels)
     return 0.5 * (logits - one_hot(labels, logits.shape[1])).square().sum() / len(labels)
+
+
+def mean_losses(loss: Loss, logits: Tensor, labels: Tensor) -> Tensor:
+    """Return [K]: the `mean_loss` of each of K networks, whose logits are [N, K, ..., C] and labels [N, K, ...].
+
+    Examples
+    --------
+    >>> import torch
+    >>> labels = torch.tensor([[0, 0], [1, 1]])
+    >>> logits = torch.tensor([0.0, 1.0], dtype=torch.float64)[:, None] * torch.eye(2)[labels]
+    >>> mean_losses("squared", logits, labels)
+    tensor([0.5000, 0.0000], dtype=torch.float64)
+    """
+    if loss == "cross-entropy":
+        of_samples = F.cross_entropy(logits.flatten(0, -2), labels.flatten(), reduction="none").view(labels.shape)
+    else:
+        of_samples = 0.5 * (logits - one_hot(labels, logits.shape[-1])).square().sum(dim=-1)
+    return of_samples.transpose(0, 1).flatten(1).mean(dim=1)
 
 
 def one_hot(labels: Tensor, classes: int) -> Tensor:
