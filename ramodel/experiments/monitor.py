@@ -198,13 +198,15 @@ class AlignmentMonitor:
         Raises
         ------
         ValueError
-            If there is no such variable.
+            If there is no such variable, or no look yet.
         """
+        if not self.dataset.sizes.get("look", 0):
+            raise ValueError("there is no look yet; call the monitor in the training loop, or `look`.")
         known = [str(name) for name in self.dataset.data_vars]
         if metrics is None:
             logged = [name for name in known if self.dataset[name].dims == ("look",)]
             metrics = [*logged, *(name for name in _HEADLINES if name in known)]
-        looks = self.dataset.sizes.get("look", 0)
+        looks = self.dataset.sizes["look"]
         shown = self.dataset.isel(look=np.unique(np.linspace(0, looks - 1, min(looks, _COLUMNS)).round().astype(int)))
         lines = [("", "metric", "if it holds", *(f"at {iteration}" for iteration in shown["iteration"].values))]
         for name in metrics:

@@ -101,15 +101,19 @@ def test_training_goes_on_bit_for_bit():
 class Noisy(nn.Module):
     """Draws random numbers in evaluation mode too."""
 
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(5, 5)
+
     def forward(self, hidden):
         torch.randn(1)
         np.random.random()  # noqa: NPY002
-        return 1.5 * hidden
+        return hidden + self.linear(hidden)
 
 
 def test_random_numbers_are_put_back():
-    model = nn.Sequential(nn.Linear(5, 5), Noisy(), nn.Linear(5, 5))
-    monitor = AlignmentMonitor(model, INPUTS[:3], blocks=["0", "2"], skip="none")
+    model = nn.Sequential(Noisy(), Noisy(), Noisy())
+    monitor = AlignmentMonitor(model, INPUTS[:3])
     before = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
     monitor(0)
     assert torch.equal(before[0], torch.get_rng_state())
@@ -232,6 +236,10 @@ def test_bad_calls():
         monitor(0, loss=float("nan"))
     with pytest.raises(ValueError, match="stable_rank is the name of a metric"):
         monitor(0, stable_rank=1.0)
+    with pytest.raises(ValueError, match="no look yet"):
+        monitor.table()
+    assert repr(monitor).endswith("0 looks yet")
+    monitor.look(7)
     with pytest.raises(ValueError, match="metrics is 'gpa'"):
         monitor.table(["gpa"])
 
