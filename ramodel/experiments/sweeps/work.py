@@ -1,6 +1,7 @@
 """The work of a sweep: jobs, what comes of them, and the places where they run."""
 
 import errno
+import os
 import time
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
@@ -203,7 +204,7 @@ def _marked(store: Path, cells: Sequence[SweepCell]) -> Iterator[list[Path | Non
     try:
         for mark in marks:
             mark.parent.mkdir(exist_ok=True)
-            mark.touch()
+            mark.write_text(str(os.getpid()))
         yield [mark.parent for mark in marks]
     finally:
         for mark in marks:
