@@ -32,6 +32,7 @@ from ramodel.nets.data.data_folder import DATA_FOLDER_VARIABLE
 from ramodel.nets.data.datasets import DataChoice, Dataset, Normalisation, load_dataset, spread_over_classes
 from ramodel.nets.data.idx import read_idx
 from ramodel.nets.data.inputs import InputKind, Inputs, load_inputs, normalised
+from ramodel.nets.training.batched import train_many
 from ramodel.nets.training.checkpoints import (
     SUMMARY,
     Checkpoint,
@@ -40,9 +41,10 @@ from ramodel.nets.training.checkpoints import (
     save_checkpoint,
     trained_on,
 )
-from ramodel.nets.training.config import Optimiser, Schedule, TrainingConfig
+from ramodel.nets.training.config import Augmentation, Optimiser, Precision, Schedule, TrainingConfig
 from ramodel.nets.training.devices import usable_device
 from ramodel.nets.training.losses import Loss
+from ramodel.nets.training.run import TrainingCallback
 from ramodel.nets.training.train import TrainingResult, train
 
 __all__ = [
@@ -54,6 +56,7 @@ __all__ = [
     "FAMILIES",
     "SUMMARY",
     "AnyNetworkConfig",
+    "Augmentation",
     "Block",
     "Checkpoint",
     "CifarBlock",
@@ -75,11 +78,13 @@ __all__ = [
     "Parts",
     "PreactivationConfig",
     "PreactivationNetwork",
+    "Precision",
     "ProcrustesConfig",
     "ProcrustesNetwork",
     "ResidualNetwork",
     "Schedule",
     "TrainableNetwork",
+    "TrainingCallback",
     "TrainingConfig",
     "TrainingRecord",
     "TrainingResult",
@@ -97,6 +102,7 @@ __all__ = [
     "save_checkpoint",
     "spread_over_classes",
     "train",
+    "train_many",
     "trained_on",
     "usable_device",
 ]
