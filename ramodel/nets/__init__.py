@@ -27,11 +27,13 @@ from ramodel.nets.architectures.paper import PaperConfig, PaperNetwork
 from ramodel.nets.architectures.preactivation import PreactivationConfig, PreactivationNetwork
 from ramodel.nets.architectures.procrustes import ProcrustesConfig, ProcrustesNetwork
 from ramodel.nets.architectures.trainable import Parts, TrainableNetwork
+from ramodel.nets.architectures.transformer import Transformer, TransformerConfig
 from ramodel.nets.architectures.weights import load_weights, read_weights
 from ramodel.nets.data.data_folder import DATA_FOLDER_VARIABLE
 from ramodel.nets.data.datasets import DataChoice, Dataset, Normalisation, load_dataset, spread_over_classes
 from ramodel.nets.data.idx import read_idx
 from ramodel.nets.data.inputs import InputKind, Inputs, load_inputs, normalised
+from ramodel.nets.data.text import text_dataset
 from ramodel.nets.training.batched import train_many
 from ramodel.nets.training.checkpoints import (
     SUMMARY,
@@ -43,6 +45,7 @@ from ramodel.nets.training.checkpoints import (
 )
 from ramodel.nets.training.config import Augmentation, Optimiser, Precision, Schedule, TrainingConfig
 from ramodel.nets.training.devices import usable_device
+from ramodel.nets.training.interventions import coupling_penalty, smooth_gradients
 from ramodel.nets.training.losses import Loss
 from ramodel.nets.training.run import TrainingCallback
 from ramodel.nets.training.train import TrainingResult, train
@@ -88,8 +91,11 @@ __all__ = [
     "TrainingConfig",
     "TrainingRecord",
     "TrainingResult",
+    "Transformer",
+    "TransformerConfig",
     "TwoLayerBlock",
     "build_network",
+    "coupling_penalty",
     "load_checkpoint",
     "load_cifar_resnet",
     "load_dataset",
@@ -100,7 +106,9 @@ __all__ = [
     "read_idx",
     "read_weights",
     "save_checkpoint",
+    "smooth_gradients",
     "spread_over_classes",
+    "text_dataset",
     "train",
     "train_many",
     "trained_on",
