@@ -66,14 +66,14 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 class DataChoice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which samples: the arguments of `load_dataset`, without the folder, which is of this machine."""
 
-    dataset: str
-    labels: tuple[int, ...] | None
-    train_size: int | None
-    test_size: int | None
-    normalise: Normalisation
-    seed: int
+    dataset: str = "digits"
+    labels: tuple[int, ...] | None = None
+    train_size: int | None = None
+    test_size: int | None = None
+    normalise: Normalisation = "mean-norm"
     shuffled_labels: bool = False
     context: int | None = None
+    seed: int = 0
 
     def load(self, data_folder: str | os.PathLike[str] | None) -> Dataset:
         """Return the data set; raise as `load_dataset` does."""

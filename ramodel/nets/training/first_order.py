@@ -51,7 +51,7 @@ def learning_rate(config: TrainingConfig, epoch: int, last: int) -> float:
     if config.schedule == "constant":
         return config.learning_rate
     if config.schedule == "step":
-        return config.learning_rate / 10 ** (3 * epoch // last)
+        return config.learning_rate / 10.0 ** (3 * epoch // last)
     return 0.5 * config.learning_rate * (1.0 + math.cos(math.pi * epoch / last))
 
 

@@ -73,7 +73,7 @@ class Run:
         self.objective = objective
         self.batches = batches
         self.config = config
-        self.iteration = 0
+        self.iteration = self._resumed_at = 0
         self.history: list[TrainingRecord] = []
         self.restored: dict[str, Tensor] = {}
         self._digest = "" if folder is None else _digest(dataset)
@@ -95,8 +95,8 @@ class Run:
 
     @property
     def must_stop(self) -> bool:
-        """Whether the time of this call is used up: what is not over is to be left for the next one."""
-        return time.monotonic() >= self._stop_at
+        """Whether this call has come further and its time is used up: the rest is for the next call."""
+        return self.iteration > self._resumed_at and time.monotonic() >= self._stop_at
 
     @property
     def is_converged(self) -> bool:
@@ -139,7 +139,7 @@ class Run:
         if saved.data_digest != self._digest:
             raise ValueError(f"folder {str(self._folder)!r} holds a checkpoint of another data set. {way_out}")
         self.network.load_state_dict(saved.network.state_dict())
-        self.iteration = self._kept = saved.iteration
+        self.iteration = self._kept = self._resumed_at = saved.iteration
         self.history = list(saved.history)
         self.restored = saved.optimiser
         self._began -= saved.seconds
