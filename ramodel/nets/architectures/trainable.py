@@ -18,8 +18,8 @@ _NORMS = (_BatchNorm, nn.LayerNorm)
 class Parts(NamedTuple):
     """Every trained parameter once, by what its weight decay is.
 
-    The decays lam_E, lam_J, lam_W of the theory fall on the first three; `norms` are decayed like the part they stand
-    in where the training says so, and `biases` never.
+    The decays lam_E, lam_J, lam_W of the theory fall on the first three. Norms are decayed where the training says so,
+    those in residual blocks by lam_J and the others by lam_E; biases never.
     """
 
     embedding: list[nn.Parameter]
@@ -29,9 +29,11 @@ class Parts(NamedTuple):
     head: list[nn.Parameter]
     """Weights after the last block."""
     norms: list[nn.Parameter]
-    """Scales and shifts of normalisation layers inside the residual blocks: decayed by lam_J or not at all."""
+    """Scales and shifts of normalisation layers inside the residual blocks."""
+    outer_norms: list[nn.Parameter]
+    """Scales and shifts of normalisation layers elsewhere."""
     biases: list[nn.Parameter]
-    """Everything else: biases, and norms outside of the blocks."""
+    """All other vectors."""
 
 
 class TrainableNetwork(nn.Module, ABC):
@@ -66,7 +68,7 @@ class TrainableNetwork(nn.Module, ABC):
 
     def parts(self) -> Parts:
         """Return the trained parameters by what decays them."""
-        parts = Parts([], [], [], [], [])
+        parts = Parts([], [], [], [], [], [])
         blocks = {module for block in self.residual_blocks for module in block.modules()}
         seen = set()
         for module in self.modules():
@@ -74,8 +76,8 @@ class TrainableNetwork(nn.Module, ABC):
                 if not parameter.requires_grad or parameter in seen:
                     continue
                 seen.add(parameter)
-                if module in blocks and isinstance(module, _NORMS):
-                    parts.norms.append(parameter)
+                if isinstance(module, _NORMS):
+                    (parts.norms if module in blocks else parts.outer_norms).append(parameter)
                 elif parameter.ndim == 1:
                     parts.biases.append(parameter)
                 elif module in blocks:

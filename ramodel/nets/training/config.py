@@ -42,7 +42,9 @@ class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     jacobian_decay, head_decay, embedding_decay
         lam_J, lam_W, lam_E. A fixed embedding has none.
     decay_norms
-        Whether lam_J also falls on scales and shifts of normalisation layers in the blocks.
+        Whether scales and shifts of normalisation layers are decayed too, in the residual blocks by lam_J and elsewhere
+        by lam_E, as common practice does. Where BatchNorm ends a branch this is the transport cost of S7; and where the
+        first norm is free, the network can scale up h_0 instead of using its blocks.
     iterations
         Most passes over the training set: epochs, or steps of L-BFGS. Warm-up epochs count. 0 trains nothing and
         only looks.
@@ -147,6 +149,6 @@ class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     @property
     def decays(self) -> Decays:
-        """lam_E, lam_J, lam_W, and lam_J or 0 for the norms."""
-        norms = self.jacobian_decay if self.decay_norms else 0.0
-        return Decays(self.embedding_decay, self.jacobian_decay, self.head_decay, norms)
+        """lam_E, lam_J, lam_W, and lam_J and lam_E for the norms where these are decayed."""
+        weights = (self.embedding_decay, self.jacobian_decay, self.head_decay)
+        return Decays(*weights, self.jacobian_decay, self.embedding_decay) if self.decay_norms else Decays(*weights)

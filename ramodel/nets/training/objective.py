@@ -20,12 +20,13 @@ Statistics = Literal["kept", "moving", "anew"]
 
 
 class Decays(NamedTuple):
-    """Weight decay lam of the weights of each part, and of the norms in the blocks; biases have none."""
+    """Weight decay lam of the weights of each part, and of the norms in the blocks and elsewhere; biases have none."""
 
     embedding: float
     blocks: float
     head: float
     norms: float = 0.0
+    outer_norms: float = 0.0
 
 
 class TrainingObjective:
@@ -110,7 +111,7 @@ class TrainingObjective:
 
 
 def decay_groups(network: TrainableNetwork, decays: Decays) -> list[tuple[list[nn.Parameter], float]]:
-    """Return the trained parameters in groups: embedding, blocks, head, norms in blocks, and what is never decayed."""
+    """Return the trained parameters in groups: embedding, blocks, head, norms in blocks and elsewhere, and biases."""
     return [(group, lam) for group, lam in zip(network.parts(), (*decays, 0.0), strict=True) if group]
 
 

@@ -97,7 +97,7 @@ def test_every_parameter_has_one_part(block, tied, bias):
     assert set(listed) == set(network.parameters())
     assert set(parts.blocks) == {p for p in network.blocks.parameters() if p.ndim == 2}
     norms = {network.norm.weight} | ({network.norm.bias} if bias else set())
-    assert norms <= set(parts.biases)
+    assert norms <= set(parts.outer_norms)
     assert len(parts.norms) == 3 * 2 * (2 if bias else 1)
     assert parts.head == ([] if tied else [network.head.weight])
 
