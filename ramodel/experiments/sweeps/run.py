@@ -1,5 +1,6 @@
 """Running one cell of a sweep: data, network, training, measurement, as one dataset."""
 
+import importlib
 import platform
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +12,6 @@ import scipy
 import torch
 import xarray as xr
 
-from ramodel import __version__
 from ramodel.experiments.measurement import measure_network
 from ramodel.experiments.sweeps.cells import SweepCell
 from ramodel.experiments.sweeps.config import DataSettings, SweepConfig
@@ -215,4 +215,5 @@ def _described(
 
 def _versions() -> dict[str, str]:
     packages = {"torch": str(torch.__version__), "numpy": np.__version__, "scipy": scipy.__version__}
-    return {"ramodel": __version__, **packages, "python": platform.python_version()}
+    own = importlib.import_module("ramodel").__version__  # not from metadata: a bare machine runs the tree as it is
+    return {"ramodel": own, **packages, "python": platform.python_version()}

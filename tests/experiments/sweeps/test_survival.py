@@ -103,6 +103,7 @@ def die_or_carry_out(job, doomed):
     return carry_out(job)
 
 
+@pytest.mark.slow
 def test_a_cluster_loses_a_worker_and_ends_complete(tmp_path):
     distributed = pytest.importorskip("distributed")
     config = slow(600, 3)
