@@ -7,8 +7,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ramodel.report.confrontation import write_confrontation
     from ramodel.report.figures import FIGURES, Figure, draw
     from ramodel.report.illustrations import ILLUSTRATIONS, Illustration, illustrate, illustrations_markdown
+    from ramodel.report.laws import LAW_FIGURES, LawFigure
     from ramodel.report.measurements import Measurements, load_measurements
     from ramodel.report.network_report import write_network_report
     from ramodel.report.portraits import PORTRAITS, Portrait, portray
@@ -18,9 +20,11 @@ if TYPE_CHECKING:
 __all__ = [
     "FIGURES",
     "ILLUSTRATIONS",
+    "LAW_FIGURES",
     "PORTRAITS",
     "Figure",
     "Illustration",
+    "LawFigure",
     "Measurements",
     "Portrait",
     "draw",
@@ -32,12 +36,15 @@ __all__ = [
     "verdict_markdown",
     "verdict_rows",
     "verdict_table",
+    "write_confrontation",
     "write_network_report",
 ]
 
 _HOMES = {
+    "confrontation": ("write_confrontation",),
     "figures": ("FIGURES", "Figure", "draw"),
     "illustrations": ("ILLUSTRATIONS", "Illustration", "illustrate", "illustrations_markdown"),
+    "laws": ("LAW_FIGURES", "LawFigure"),
     "measurements": ("Measurements", "load_measurements"),
     "network_report": ("write_network_report",),
     "portraits": ("PORTRAITS", "Portrait", "portray"),

@@ -46,7 +46,8 @@ def verdict_strip(row: Comparison) -> Strip | None:
     if not math.isfinite(row.numeric):
         return None
     low, high = _accepted(row)
-    finite = [value for value in (low, high, row.numeric, row.theory, row.control) if _finite(value)]
+    numbers = (low, high, row.numeric, row.theory, row.control)
+    finite = [value for value in numbers if value is not None and math.isfinite(value)]
     interval = row.interval if row.interval is not None and all(map(math.isfinite, row.interval)) else None
     spread = max(finite) - min(finite)
     if interval is not None:
@@ -82,7 +83,3 @@ def _accepted(row: Comparison) -> tuple[float, float]:
     low = -math.inf if row.kind == "upper_bound" else row.theory - row.tolerance
     high = math.inf if row.kind == "lower_bound" else row.theory + row.tolerance
     return low, high
-
-
-def _finite(value: float | None) -> bool:
-    return value is not None and math.isfinite(value)

@@ -122,7 +122,8 @@ class MeasuredCell(msgspec.Struct, frozen=True, kw_only=True):
 
     def layer_tops(self) -> Floats:
         """Return s_1 [layer], the median over inputs; NaN for a layer without any."""
-        return np.ma.median(np.ma.masked_invalid(self.top()), axis=1).filled(np.nan)
+        known = (row[np.isfinite(row)] for row in self.top())
+        return np.array([float(np.median(row)) if row.size else math.nan for row in known])
 
     def typical_top(self) -> float:
         """Return the median of s_1 over layers and inputs; NaN without any."""
@@ -202,7 +203,7 @@ def series(cells: Sequence[MeasuredCell], config: SweepConfig, axis: str | None 
         counts[control] += 1
         found.append(
             Series(
-                label=", ".join([str(key[0]), *(_said(name, value) for name, value in key[1:])]),
+                label=", ".join([str(key[0]), *(_said(str(name), value) for name, value in key[1:])]),
                 control=control,
                 colour=CONTROL_COLOUR if control else _COLOURS[count % len(_COLOURS)],
                 marker=(_CONTROL_MARKERS if control else _MARKERS)[count % (6 if control else 8)],

@@ -91,7 +91,7 @@ def _gain_predicted(cells: Sequence[MeasuredCell], law: str) -> float:
 
 
 def _exponents(axes: Axes, found: Sequence[Series], config: SweepConfig) -> None:
-    names = []
+    names: list[str] = []
     for one in found:
         points = [(cell.depth, cell.reading("top_singular_value")) for cell in one.cells]
         points = [point for point in points if point[0] > 0 and np.isfinite(point[1]) and point[1] > 0]

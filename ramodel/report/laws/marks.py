@@ -37,6 +37,7 @@ __all__ = [
 ]
 
 Direction = Literal["x", "y"]
+Dashes = Literal["-", "--", ":"]
 
 BAND_COLOUR = OKABE_ITO["yellow"]
 """Colour, drawn pale, of what a claim accepts."""
@@ -274,7 +275,7 @@ def label_ends(axes: Axes, ends: Sequence[tuple[float, str, str]]) -> None:
         )  # fmt: skip
 
 
-def theory_key(figure: Figure, *lines: tuple[str, str], band: bool = True, control: bool = True) -> None:
+def theory_key(figure: Figure, *lines: tuple[Dashes, str], band: bool = True, control: bool = True) -> None:
     """Put one key below the figure: lines of theory (dashes, name), the band of the claims, the grey of controls."""
     handles: list[Line2D | Patch] = [
         Line2D([], [], color=THEORY_COLOUR, linestyle=dashes, linewidth=0.9, label=name) for dashes, name in lines
