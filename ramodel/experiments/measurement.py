@@ -19,8 +19,9 @@ from ramodel.experiments.measured.text import measure_text_network
 from ramodel.experiments.measured.trajectories import measured_trajectories
 from ramodel.experiments.measured.variables import put
 from ramodel.experiments.measured.walk import Stage, found_stages
+from ramodel.experiments.prediction import predict_network, provable_model
 from ramodel.experiments.sweeps.config import MeasureSettings
-from ramodel.nets import Dataset, Loss, TrainingConfig, spread_over_classes
+from ramodel.nets import Dataset, Loss, ResidualNetwork, TrainingConfig, spread_over_classes
 from ramodel.nets.architectures.trainable import TrainableNetwork
 from ramodel.nets.training.objective import Decays
 from ramodel.spectra import Spectra, measure, secant_jacobians
@@ -39,7 +40,7 @@ _WIDEST = 512
 _TOLERANCE = 1e-2
 """Residual of the triplets of wide states, relative: values are then good to about its square."""
 
-_LEAST_STATE = 1e-3
+_LEAST_STATE = 0.03
 """Directions with a smaller share of the largest singular value of the states are no part of the secant."""
 
 
@@ -82,8 +83,9 @@ def measure_network(
     -------
     xarray.Dataset
         Axes layer (1..L), state, input, rank, class; every variable says in `long_name` what it is. Coordinates:
-        `stage` of each layer, `state_stage` and `state_layer` (the blocks before it) of each state. Networks that read
-        text: see `ramodel.experiments.measured.text`.
+        `stage` of each layer, `state_stage` and `state_layer` (the blocks before it) of each state. For networks of
+        the provable model also what `predict_network` says. Networks that read text: see
+        `ramodel.experiments.measured.text`.
     """
     settings = settings or MeasureSettings()
     measured = copy.deepcopy(network).double().eval()
@@ -126,6 +128,9 @@ def measure_network(
     put(
         found, "head_singular_value", ("rank",), np.pad(singular, (0, kept - singular.size)), "w_k, singular value of W"
     )
+    model = provable_model(measured, decays)
+    if model is not None:
+        found = found.merge(predict_network(cast(ResidualNetwork, measured), model, points.cpu().numpy(), kept))
     if settings.work:
         found = found.merge(measured_objective(measured, stages, dataset, loss, decays, training))
     return found

@@ -6,9 +6,24 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ramodel.nets import ResidualNetwork
-from ramodel.theory import ResidualModel, trajectory
+from ramodel.nets.architectures.trainable import TrainableNetwork
+from ramodel.nets.training.objective import Decays
+from ramodel.theory import BLOCK_MODELS, ResidualModel, trajectory
 
-__all__ = ["predict_network"]
+__all__ = ["predict_network", "provable_model"]
+
+
+def provable_model(network: TrainableNetwork, decays: Decays) -> ResidualModel | None:
+    """Return the model of which a network with these decays is an instance; None where it is of none.
+
+    Linear and factored blocks with skips and without biases, none of them left out, between a trained embedding and a
+    head, everything decayed.
+    """
+    if not isinstance(network, ResidualNetwork) or not network.is_collapsible or not network.config.skip:
+        return None
+    if network.config.embedding != "trained" or min(decays.embedding, decays.blocks, decays.head) <= 0.0:
+        return None
+    return BLOCK_MODELS[network.config.kind](network.config.depth, decays.blocks, decays.head, decays.embedding)
 
 
 def predict_network(

@@ -7,17 +7,14 @@ import xarray as xr
 
 from ramodel.experiments.cell import Cell
 from ramodel.experiments.measurement import measure_network
-from ramodel.experiments.prediction import predict_network
 from ramodel.nets import (
     Dataset,
     NetworkConfig,
     ResidualNetwork,
     TrainingConfig,
     load_dataset,
-    spread_over_classes,
     train,
 )
-from ramodel.theory import BLOCK_MODELS
 
 __all__ = ["run_cell"]
 
@@ -28,9 +25,8 @@ def run_cell(cell: Cell, *, data_folder: Path | None = None) -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
-        The measurement of `measure_network`, for networks of the provable model also the prediction of
-        `predict_network`, and the scalars stationarity (relative gradient norm), objective, train_loss,
-        train_accuracy, test_accuracy. `attrs` holds the cell's settings.
+        The measurement of `measure_network`, and the scalars stationarity (relative gradient norm), objective,
+        train_loss, train_accuracy, test_accuracy. `attrs` holds the cell's settings.
     """
     dataset = load_dataset(
         cell.dataset,
@@ -47,11 +43,8 @@ def run_cell(cell: Cell, *, data_folder: Path | None = None) -> xr.Dataset:
         inputs=cell.inputs,
         jacobian_decay=cell.jacobian_decay,
         head_decay=cell.head_decay,
+        embedding_decay=cell.embedding_decay,
     )
-    if network.is_linear and cell.arm != "no-skip":
-        model = BLOCK_MODELS[cell.kind](cell.depth, cell.jacobian_decay, cell.head_decay, cell.embedding_decay)
-        chosen = spread_over_classes(dataset.test_labels, cell.inputs)
-        found = found.merge(predict_network(network, model, dataset.test_inputs[chosen], found.sizes["rank"]))
     found["stationarity"] = result.gradient_norm
     found["objective"] = result.objective
     found["train_loss"] = result.train_loss
