@@ -92,3 +92,49 @@ def test_folder_that_cannot_be_written(ramodel, tmp_path):
     outcome = ramodel("train", *SMALL, "--out", str(tmp_path / "file"))
     assert outcome.code == 2
     assert outcome.err.startswith(f"ramodel train: --out is '{tmp_path / 'file'}'; it must be a folder, not a file.")
+
+
+PAPER = """
+[network]
+family = "paper"
+stem = "fully-connected"
+width = 6
+depth = 2
+[data]
+labels = [0, 1]
+train_size = 40
+test_size = 10
+[training]
+optimiser = "sgd"
+batch_size = 20
+iterations = 4
+"""
+
+
+def test_any_family_from_a_file_stopped_and_continued(ramodel, tmp_path):
+    file = tmp_path / "paper.toml"
+    file.write_text(PAPER)
+    words = ["train", "--config", str(file), "--seed", "3", "--json", "--out"]
+    whole = json.loads(ramodel(*words, str(tmp_path / "whole")).out)
+    assert (whole["network"]["family"], whole["network"]["seed"], whole["data"]["seed"]) == ("paper", 3, 3)
+    first = json.loads(ramodel(*words, str(tmp_path / "sliced"), "--stop-after", "0.000001").out)
+    assert first["result"]["stopped_by"] == "stop after"
+    again = json.loads(ramodel(*words, str(tmp_path / "sliced")).out)
+    assert again["result"] | {"seconds": 0} == whole["result"] | {"seconds": 0}
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "message"),
+    [
+        (PAPER, ["--width", "9"], "--width is given beside --config"),
+        (PAPER, ["--stop-after", "4x"], "--stop-after is '4x'; it must be a length of time"),
+        ("network = 3", [], "--config is "),
+        ("[network", [], "it is not a TOML file"),
+        (PAPER + "epochs = 3", [], "unknown field `epochs`"),
+    ],
+)
+def test_bad_files(ramodel, tmp_path, text, options, message):
+    (tmp_path / "paper.toml").write_text(text)
+    outcome = ramodel("train", "--config", str(tmp_path / "paper.toml"), *options, "--out", str(tmp_path / "net"))
+    assert (outcome.code, outcome.out) == (2, "")
+    assert message in outcome.err
