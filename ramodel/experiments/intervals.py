@@ -40,9 +40,7 @@ def exponent(sizes: Sequence[float], values: Sequence[float]) -> Fit | None:
     -1.0
     """
     pairs = [
-        (float(size), value)
-        for size, value in zip(sizes, values, strict=True)
-        if math.isfinite(value) and value > 0.0
+        (float(size), value) for size, value in zip(sizes, values, strict=True) if math.isfinite(value) and value > 0.0
     ]
     if len({size for size, _ in pairs}) < 3:
         return None

@@ -101,12 +101,11 @@ def gradient_norm_spread(cell: xr.Dataset) -> float:
 
 
 def inverse_slope_eigen(cell: xr.Dataset) -> float:
-    """Return the slope of 1/eig_l against l, of the mean Jacobian in whitened coordinates (S7: 1; S1, S6: 0).
+    """Return the slope of 1/eig_l against l, eig_l the largest eigenvalue of the mean Jacobian (S7: 1; S1, S6: 0).
 
-    Where those were not measured, of its largest eigenvalue; that is the same if blocks obey S7.
+    S7 is about eigenvalues, which no change of coordinates moves; singular values follow it in whitened ones alone.
     """
-    name = "whitened_singular_value" if "whitened_singular_value" in cell else "eigenvalue"
-    return common_inverse_slope(cell, cell[name].isel(rank=0))
+    return common_inverse_slope(cell, cell["eigenvalue"].isel(rank=0))
 
 
 def last_state(cell: xr.Dataset, variable: str) -> float:

@@ -45,7 +45,7 @@ def draw_profiles(cells: Mapping[str, xr.Dataset], config: SweepConfig) -> Figur
     reading_dots(right, found, config, "step_variation")
     for axes, title in (
         (left, "slope of $1/s_l$ against $l$"),
-        (middle, "the same, eigenvalues of the\nmean Jacobian, whitened"),
+        (middle, "the same, eigenvalues\nof the mean Jacobian"),
         (right, "step lengths: CV"),
     ):
         axes.set_title(title)

@@ -147,7 +147,7 @@ _ALL = (
         "which penalty acts on a block",
         "Top: inverse of the largest singular value from layer to layer, median and middle half over inputs and seeds; "
         "solid: constant, as decayed weights ask (S1, S6); dashed: slope 1, as transport cost asks (S7). Below: fitted "
-        "slopes, of singular values and of eigenvalues of the mean Jacobian in whitened coordinates, and the "
+        "slopes, of singular values and of eigenvalues of the mean Jacobian, and the "
         f"variation of step lengths (0: equal steps). {_ROWS}",
         draw_profiles,
     ),
