@@ -82,9 +82,9 @@ def measure_network(
     Returns
     -------
     xarray.Dataset
-        Axes layer (1..L), state, input, rank, class; every variable says in `long_name` what it is. Coordinates:
-        `stage` of each layer, `state_stage` and `state_layer` (the blocks before it) of each state. For networks of
-        the provable model also what `predict_network` says. Networks that read text: see
+        Axes layer (1..L), state, input, rank, class (of the inputs; attribute `classes`: C); every variable says in
+        `long_name` what it is. Coordinates: `stage` of each layer, `state_stage` and `state_layer` (the blocks before
+        it) of each state. For networks of the provable model also what `predict_network` says. Networks that read text: see
         `ramodel.experiments.measured.text`.
     """
     settings = settings or MeasureSettings()
@@ -124,6 +124,9 @@ def measure_network(
     found = xr.merge(parts, join="outer", compat="no_conflicts", combine_attrs="drop") if len(parts) > 1 else parts[0]
     found = found.assign_coords(rank=np.arange(1, kept + 1))
     found = found.assign_coords({"class": np.unique(labels), "input_class": ("input", labels)})
+    found.attrs["classes"] = dataset.classes
+    sizes = np.repeat([stage.size for stage in stages], [len(stage.blocks) for stage in stages])
+    put(found, "state_size", ("layer",), sizes, "d, numbers in a state")
     singular = np.linalg.svd(head, compute_uv=False)[:kept]
     put(
         found, "head_singular_value", ("rank",), np.pad(singular, (0, kept - singular.size)), "w_k, singular value of W"

@@ -47,7 +47,7 @@ def predict_network(
     xarray.Dataset
         Over the axis rank: `predicted_singular_value` (from the head alone: S1, S6), `end_to_end_singular_value` (m_k)
         and `balanced_singular_value` (from m_k: S18). Scalars: `balance_error` (S1b, S6; S18 for the embedding),
-        `layer_spread` (S1d), `trajectory_error` (S5), `reduced_cost_error` (S3, S18).
+        `layer_spread` (S1d), `trajectory_error` (S5), `reduced_cost_error` (S3, S18); NaN where blocks do nothing.
     """
     jacobians = network.jacobians().detach().double().cpu().numpy()
     head = network.head.weight.detach().double().cpu().numpy()
@@ -67,7 +67,8 @@ def predict_network(
     strayed = np.linalg.norm(path - predicted_path, axis=-1).max(axis=0)
 
     mean = jacobians.mean(axis=0)
-    spread = np.linalg.norm(jacobians - mean, axis=(1, 2)).max() / np.linalg.norm(mean)
+    spread = np.linalg.norm(jacobians - mean, axis=(1, 2)).max()
+    moved = travelled > 0.0
     least = float(np.sum(model.cost(m)))
     padding = (0, ranks - rank)
     return xr.Dataset(
@@ -76,9 +77,9 @@ def predict_network(
             "end_to_end_singular_value": ("rank", np.pad(m, padding)),
             "balanced_singular_value": ("rank", np.pad(model.jacobian_singular_value(m), padding)),
             "balance_error": model.balance_error(jacobians, head, embedding),
-            "layer_spread": spread,
-            "trajectory_error": np.median(strayed / travelled),
-            "reduced_cost_error": abs(_decay_terms(network, model) / least - 1.0),
+            "layer_spread": spread / np.linalg.norm(mean) if mean.any() else np.nan,
+            "trajectory_error": np.median(strayed[moved] / travelled[moved]) if moved.any() else np.nan,
+            "reduced_cost_error": abs(_decay_terms(network, model) / least - 1.0) if least > 0.0 else np.nan,
         }
     )
 

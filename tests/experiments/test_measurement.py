@@ -100,6 +100,8 @@ def test_stages_stand_one_after_another_and_are_not_compared():
     different = stages[:, None] != stages[None, :]
     for name in ("coupling_error", "subspace_affinity"):
         np.testing.assert_array_equal(np.isnan(found[name].values), different)
+    assert found["state_size"].values.tolist() == [128 if stage == 1 else 64 for stage in stages]
+    assert found.attrs["classes"] == 4
     assert "head_predicted" not in found  # the head reads means over pixels
 
 
@@ -150,3 +152,13 @@ def test_settings_leave_parts_out():
     found = measured(network_of(PAPER), settings=MeasureSettings(work=False, collapse=False, rank=3))
     assert not {"block_work", "variability_error", "stand_in_error"} & set(found.data_vars)
     assert found.sizes["rank"] == 3
+
+
+def test_blocks_that_do_nothing_have_no_relative_errors():
+    network = network_of({"family": "model", "kind": "linear", "width": 9, "depth": 3})
+    with torch.no_grad():
+        for parameter in network.blocks.parameters():
+            parameter.zero_()
+    found = measured(network)  # warnings are errors
+    assert np.isnan([float(found[name]) for name in ("layer_spread", "trajectory_error")]).all()
+    assert float(found["gradient_norm_ratio"].max()) == 1.0

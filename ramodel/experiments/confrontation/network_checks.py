@@ -143,11 +143,6 @@ def _works(net: Measured) -> str:
     return "no block ends with a layer whose result it adds"
 
 
-def _rank_error(net: Measured) -> float:
-    predicted, found = net.ranks()
-    return abs(predicted - found)
-
-
 _model = _none(_linear, _few, _plain, _one_stage, _whole_head, _stationary)
 _head = _none(_one_stage, _whole_head)
 
@@ -239,7 +234,7 @@ _RULES: tuple[_Rule, ...] = (
         "rank found minus number of w_k^2 > rho",
         "blocks of two linear matrices, a head that reads the last state, a stationary point",
         "0: directions of the head below the threshold get no block",
-        _rank_error,
+        _reading("rank_error"),
         tolerance=0.0,
         band=(None, 1.0),
         applies=_none(_two_matrices, _head),

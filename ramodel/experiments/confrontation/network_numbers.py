@@ -99,13 +99,6 @@ class Measured(NamedTuple):
         gap = metrics.step_cv(measured[:, moved]) - metrics.step_cv(predicted[:, moved])
         return float(np.median(np.abs(gap)))
 
-    def ranks(self) -> tuple[float, float]:
-        """Return the rank by the threshold ``w_k^2 > rho`` of S6, and the largest numerical rank of a block."""
-        predicted = self._from_head()
-        found = stand_in_values(self.cell, "input")
-        floor = max(PREDICTED_SHARE * float(predicted.max(initial=0.0)), 1e-4)
-        return float((predicted > floor).sum()), float((found > floor).sum(axis=-1).max())
-
     def head_work_error(self) -> float:
         """Return ``|head work / head energy - 1|`` (S19)."""
         energy = self.value("head_energy")

@@ -89,9 +89,12 @@ def stand_in_pairs(cell: xr.Dataset, stand_in: str, law: Law | None = None) -> P
 
 
 def work_pairs(cell: xr.Dataset, law: Law | None = None) -> Pairs:
-    """Return the weight energy of every block, and the work that it does against the loss (S19), whatever the law."""
+    """Return the weight energy of every block, and the work that it does against the loss (S19), whatever the law.
+
+    Blocks without energy are left out: where no decay falls on what ends the branch, S19 has nothing to compare.
+    """
     energy, work = cell["block_energy"].values, cell["block_work"].values
-    known = np.isfinite(energy) & np.isfinite(work)
+    known = (energy > 0.0) & np.isfinite(work)
     return Pairs(energy[known], work[known])
 
 
@@ -110,7 +113,7 @@ def median_error(pairs: Pairs) -> float:
 
 def rank_found(cell: xr.Dataset) -> float:
     """Return the largest rank of a block: singular values above a hundredth of the first, and above 1e-4."""
-    return float(_counted(stand_in_values(cell, "input")).max())
+    return float(_ranks(cell).max())
 
 
 def rank_predicted(cell: xr.Dataset) -> float:
@@ -120,7 +123,7 @@ def rank_predicted(cell: xr.Dataset) -> float:
 
 def rank_error(cell: xr.Dataset) -> float:
     """Return the largest ``|rank found - rank predicted|`` over blocks, with the threshold of S6 (0: it holds)."""
-    return float(np.abs(_counted(stand_in_values(cell, "input")) - rank_predicted(cell)).max())
+    return float(np.abs(_ranks(cell) - rank_predicted(cell)).max())
 
 
 def top_singular_value_predicted(cell: xr.Dataset) -> float:
@@ -139,6 +142,12 @@ def _spectral_pairs(cell: xr.Dataset, variable: str, stand_in: str, law: Law | N
 
 def _predicted(cell: xr.Dataset, variable: str, law: Law) -> NDArray[np.float64]:
     return np.asarray(cell[variable].sel(law=law).values, dtype=np.float64)
+
+
+def _ranks(cell: xr.Dataset) -> NDArray[np.int64]:
+    """Return the rank of every block, of the singular values that were measured: all of them, or the leading ones."""
+    values = cell["spectrum" if "spectrum" in cell else "singular_value"].median("input")
+    return _counted(values.transpose("layer", ...).values)
 
 
 def _counted(values: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ramodel import metrics
 from ramodel.experiments.confrontation.predictions import settings
-from ramodel.experiments.readings import common_inverse_slope, subspace_affinity
+from ramodel.experiments.readings import common_inverse_slope
 
 __all__ = [
     "affinity_excess",
@@ -33,19 +33,23 @@ _ROUNDING = 1e-12
 
 
 def affinity_excess(cell: xr.Dataset) -> float:
-    """Return the affinity of top-C subspaces minus that of random ones, ``C/d`` (0: chance, RA2)."""
-    width = cell.sizes["index"] if "index" in cell.sizes else settings(cell, "network").get("width")
-    return subspace_affinity(cell) - cell.sizes["class"] / width if width else math.nan
+    """Return the affinity of top-C subspaces minus that of random ones, ``C/d``, d numbers in a state (0: chance, RA2)."""
+    sizes = cell["state_size"].values if "state_size" in cell else np.array([cell["spectrum"].sizes["index"]])
+    return _mean_of_pairs(cell["subspace_affinity"].values - _classes(cell) / sizes[:, None])
 
 
 def asymmetry_rate(cell: xr.Dataset) -> float:
     """Return the rate at which the asymmetry fades in training, in units of lam_J (S12: the slowest rate, at most 2).
 
     Slope of ``-ln asymmetry`` against time, ``lam_J * learning rate * iteration``, over the later half of the looks;
-    of gradient descent at a constant rate, without momentum. NaN without decay: there is then no such clock.
+    of gradient descent at a constant rate. Momentum lets time run ``1/(1 - momentum)`` times as fast. NaN without
+    decay, or with another optimiser or schedule: there is then no such clock.
     """
     training = settings(cell, "training")
-    clock = float(training.get("jacobian_decay", 0.0)) * float(training.get("learning_rate", 0.0))
+    if training.get("optimiser", "sgd") != "sgd" or training.get("schedule", "constant") != "constant":
+        return math.nan
+    rate = float(training.get("learning_rate", 0.0)) / (1.0 - float(training.get("momentum", 0.0)))
+    clock = float(training.get("jacobian_decay", 0.0)) * rate
     asymmetry = cell["asymmetry_during"].values
     later = slice(len(asymmetry) // 2, None)
     time, values = clock * cell["iteration"].values[later], asymmetry[later]
@@ -71,7 +75,7 @@ def effective_rank_ratio(cell: xr.Dataset) -> float:
     variable = cell["spectrum"] if "spectrum" in cell else cell["singular_value"]
     values = variable.values.reshape(-1, variable.shape[-1])
     values = values[np.isfinite(values).all(axis=-1) & (values[:, 0] > 0.0)]
-    return float(np.median(metrics.effective_rank(values))) / cell.sizes["class"] if len(values) else math.nan
+    return float(np.median(metrics.effective_rank(values))) / _classes(cell) if len(values) else math.nan
 
 
 def euler_spread(cell: xr.Dataset) -> float:
@@ -88,7 +92,11 @@ def generalisation_gap(cell: xr.Dataset) -> float:
 
 
 def gradient_bound_excess(cell: xr.Dataset) -> float:
-    """Return the largest ``|g_(l-1)|/|g_l| - (1 + s_1)`` over blocks, s_1 the largest over inputs (S9: at most 0)."""
+    """Return the largest ``|g_(l-1)|/|g_l| - (1 + s_1)`` over blocks (S9: at most 0).
+
+    The ratio is the median over training samples, s_1 the largest over the inputs measured: of linear blocks, which
+    have one s_1, the bound holds for every sample and so for the median.
+    """
     bound = 1.0 + cell["singular_value"].isel(rank=0).max("input")
     return float((cell["gradient_norm_ratio"] - bound).max())
 
@@ -136,6 +144,11 @@ def top_value_spread(cell: xr.Dataset) -> float:
     """Return the coefficient of variation of s_1 over layers, s_1 the median over inputs (S1, S6: 0)."""
     top = cell["singular_value"].isel(rank=0).median("input").values
     return float(np.std(top) / np.mean(top)) if np.mean(top) > 0.0 else math.nan
+
+
+def _classes(cell: xr.Dataset) -> int:
+    """Return C: the axis class has the classes of the inputs alone."""
+    return int(cell.attrs["classes"]) if "classes" in cell.attrs else cell.sizes["class"]
 
 
 def _mean_of_pairs(grid: NDArray[np.float64]) -> float:

@@ -51,7 +51,10 @@ def test_asymmetry_rate_is_the_slope_on_the_clock_of_the_decay():
     fading[0] = 3.0  # the beginning does not count
     cell = {"asymmetry_during": ("look", fading), "iteration": ("look", iterations)}
     assert value("asymmetry_rate", cell, training=training) == pytest.approx(0.7)
-    assert math.isnan(value("asymmetry_rate", cell, training=training | {"jacobian_decay": 0.0}))
+    faster = training | {"momentum": 0.5}  # the same run in half the time
+    assert value("asymmetry_rate", cell, training=faster) == pytest.approx(0.35)
+    for other in ({"jacobian_decay": 0.0}, {"schedule": "cosine"}, {"optimiser": "adam"}):
+        assert math.isnan(value("asymmetry_rate", cell, training=training | other))
 
 
 def spectrum(values, predicted):
@@ -70,6 +73,26 @@ def test_rank_by_the_threshold_counts_as_the_rank_found():
     assert value("rank_found", cell, coords=laws) == value("rank_predicted", cell, coords=laws) == 2.0
     cell, laws = spectrum([0.5, 0.4, 0.3], [[0.5, 0.4, 0.3], [0.5, 0.0, 0.0]])
     assert value("rank_error", cell, coords=laws) == 2.0
+
+
+def test_rank_counts_every_singular_value_that_was_measured():
+    cell, laws = spectrum([0.5, 0.4], [[0.5, 0.4], [0.5, 0.4]])
+    cell["spectrum"] = (("layer", "input", "index"), np.broadcast_to([0.5, 0.4, 0.3, 0.2, 1e-6], (3, 2, 5)))
+    assert value("rank_found", cell, coords=laws) == 4.0
+    assert value("rank_error", cell, coords=laws) == 2.0
+
+
+def test_affinity_and_rank_count_the_classes_and_the_numbers_of_a_state():
+    grid = np.full((4, 4), 0.75)
+    grid[:2, 2:] = grid[2:, :2] = np.nan  # two stages
+    cell = {
+        "subspace_affinity": (("layer", "other_layer"), grid),
+        "state_size": ("layer", [8, 8, 4, 4]),
+        "singular_value": (("layer", "input", "rank"), np.ones((4, 3, 4))),
+    }
+    data = xr.Dataset(cell, {"class": [0]}, {"classes": 2})  # inputs of one class of two
+    assert READINGS["affinity_excess"].function(data) == pytest.approx(0.75 - (2 / 8 + 2 / 4) / 2)
+    assert READINGS["effective_rank_ratio"].function(data) == pytest.approx(2.0)
 
 
 def test_a_scatter_takes_the_law_of_the_blocks():
@@ -107,6 +130,7 @@ def test_coupling_leaves_out_pairs_of_different_stages():
         ("euler_spread", {"euler_work": ("state", [1.0, 2.0, 3.0, np.nan])}, 1.0),
         ("generalisation_gap", {"train_accuracy": 1.0, "test_accuracy": 0.75}, 0.25),
         ("work_scatter", {"block_energy": ("layer", [1.0, 2.0]), "block_work": ("layer", [1.5, 3.0])}, 0.5),
+        ("work_scatter", {"block_energy": ("layer", [0.0, 2.0]), "block_work": ("layer", [1.5, 3.0])}, 0.5),
         ("norm_growth", {"norm_growth": ("input", [0.1, 0.2, 0.4])}, 0.2),
     ],
 )
