@@ -25,19 +25,23 @@ def forward_products(precision: Precision, device: torch.device) -> AbstractCont
 
 @contextmanager
 def step_products(precision: Precision, device: torch.device) -> Iterator[None]:
-    """Let products in float32 be TensorFloat-32 inside, on CUDA, where `precision` is "tf32"; nowhere else."""
+    """Let products in float32 be TensorFloat-32 inside, on CUDA, where `precision` is "tf32", and exact elsewhere.
+
+    By itself torch takes the shortcut in convolutions and not in products of matrices.
+    """
     if device.type != "cuda":
         yield
         return
-    settings = (torch.backends.cuda.matmul, torch.backends.cudnn.conv)  # type: ignore[attr-defined]
-    before = [setting.fp32_precision for setting in settings]
+    # Not `fp32_precision`: torch.compile reads these older names, which raise where only the newer ones were set.
+    settings = (torch.backends.cuda.matmul, torch.backends.cudnn)
+    before = [setting.allow_tf32 for setting in settings]
     for setting in settings:
-        setting.fp32_precision = "tf32" if precision == "tf32" else "ieee"
+        setting.allow_tf32 = precision == "tf32"
     try:
         yield
     finally:
         for setting, value in zip(settings, before, strict=True):
-            setting.fp32_precision = value
+            setting.allow_tf32 = value
 
 
 @contextmanager

@@ -12,8 +12,10 @@ from ramodel.nets.training.config import TrainingConfig
 __all__ = ["MiniBatches", "epoch_rows"]
 
 
-def epoch_rows(config: TrainingConfig, samples: int, epoch: int, *, at_least: int = 1) -> list[Tensor | slice]:
-    """Return the rows of each mini-batch of `epoch`, on the CPU; one slice of all where there is only one.
+def epoch_rows(
+    config: TrainingConfig, samples: int, epoch: int, *, at_least: int = 1, device: torch.device | None = None
+) -> list[Tensor | slice]:
+    """Return the rows of each mini-batch of `epoch`; one slice of all where there is only one.
 
     Parameters
     ----------
@@ -25,6 +27,8 @@ def epoch_rows(config: TrainingConfig, samples: int, epoch: int, *, at_least: in
         From 0.
     at_least
         A last mini-batch of fewer samples joins the one before: BatchNorm needs two.
+    device
+        Where the rows are; None for the CPU.
 
     Examples
     --------
@@ -36,7 +40,7 @@ def epoch_rows(config: TrainingConfig, samples: int, epoch: int, *, at_least: in
     """
     if config.batch_size is None or config.batch_size >= samples:
         return [slice(None)]
-    order = torch.from_numpy(np.random.default_rng([config.seed, epoch]).permutation(samples))
+    order = torch.from_numpy(np.random.default_rng([config.seed, epoch]).permutation(samples)).to(device)
     batches = list(torch.split(order, config.batch_size))
     if len(batches[-1]) < at_least:
         *batches, before, last = batches
@@ -83,5 +87,4 @@ class MiniBatches:
 
     def rows(self, epoch: int) -> list[Tensor | slice]:
         """Return the rows of each mini-batch of `epoch`, on the device."""
-        batches = epoch_rows(self._config, len(self.labels), epoch, at_least=self._at_least)
-        return [rows if isinstance(rows, slice) else rows.to(self.labels.device) for rows in batches]
+        return epoch_rows(self._config, len(self.labels), epoch, at_least=self._at_least, device=self.labels.device)

@@ -50,5 +50,8 @@ def mean_losses(loss: Loss, logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def one_hot(labels: Tensor, classes: int) -> Tensor:
-    """Return Y [N, C]: row n has a one at the label of sample n."""
-    return F.one_hot(labels, classes)
+    """Return Y [N, C] in float32: row n has a one at the label of sample n.
+
+    Logits of autocast, in bfloat16, are promoted by it, so that no digits of their errors are lost.
+    """
+    return F.one_hot(labels, classes).float()

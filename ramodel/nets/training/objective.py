@@ -1,6 +1,7 @@
 """The objective of training: mean loss plus weight decay with exactly the theory's lam, and its gradient."""
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal, NamedTuple
 
@@ -138,18 +139,31 @@ def normalised_by_batch(
     norms = batch_norms(network)
     network.train(training)
     before = [(norm.track_running_stats, norm.momentum) for norm in norms]
+    averages = []
     for norm in norms:
         norm.training = True
         norm.track_running_stats = statistics != "kept"
         if statistics == "anew":
             norm.reset_running_stats()
-            norm.momentum = None
+            averages.append(norm.register_forward_pre_hook(_plain_average()))
     try:
         yield
     finally:
+        for average in averages:
+            average.remove()
         for norm, (tracked, momentum) in zip(norms, before, strict=True):
             norm.track_running_stats, norm.momentum = tracked, momentum
         network.eval()
+
+
+def _plain_average() -> Callable[[_BatchNorm, tuple[Tensor, ...]], None]:
+    """Return a hook that gives each mini-batch the same weight; torch's own average waits for the device every time."""
+    numbers = itertools.count(1)
+
+    def weigh(norm: _BatchNorm, _: tuple[Tensor, ...]) -> None:
+        norm.momentum = 1.0 / next(numbers)
+
+    return weigh
 
 
 def _flat(tensors: Sequence[Tensor]) -> Tensor:

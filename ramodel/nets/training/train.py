@@ -11,7 +11,12 @@ from torch import Tensor
 from ramodel.checks import positive, writable_folder
 from ramodel.nets.architectures.trainable import TrainableNetwork
 from ramodel.nets.data.datasets import Dataset
-from ramodel.nets.training.arithmetic import deterministic_algorithms, flushed_denormals, parameter_type
+from ramodel.nets.training.arithmetic import (
+    deterministic_algorithms,
+    flushed_denormals,
+    parameter_type,
+    step_products,
+)
 from ramodel.nets.training.batches import MiniBatches
 from ramodel.nets.training.checkpoints import TrainingRecord
 from ramodel.nets.training.config import TrainingConfig
@@ -137,6 +142,7 @@ def train(
     with (
         flushed_denormals(),
         deterministic_algorithms(config.deterministic),
+        step_products("float32", usable_device(device)),  # looks; steps of "tf32" have it otherwise
         progress_bar(title, config.iterations, show=progress) as bar,
     ):
         run = new_run(
@@ -250,9 +256,11 @@ def _performance(run: Run, inputs: Tensor, labels: Tensor) -> tuple[float, float
     if len(labels) == 0:
         return float("nan"), float("nan")
     size = max(run.config.batch_size or len(run.batches.labels), _EVALUATED_AT_ONCE)
-    loss = correct = 0.0
+    totals = torch.zeros(2, dtype=torch.float64, device=labels.device)
     for rows, targets in zip(torch.split(inputs, size), torch.split(labels, size), strict=True):
         logits = run.network(rows)
-        loss += float(mean_loss(run.objective.loss, logits, targets)) * (len(targets) / len(labels))
-        correct += float((logits.argmax(dim=-1) == targets).sum())
-    return loss, correct / labels.numel()
+        loss = mean_loss(run.objective.loss, logits, targets)
+        totals[0] += loss.double() * (len(targets) / len(labels))
+        totals[1] += (logits.argmax(dim=-1) == targets).sum()
+    loss_of_all, correct = totals.tolist()
+    return loss_of_all, correct / labels.numel()
