@@ -10,14 +10,16 @@ from matplotlib.ticker import MaxNLocator
 
 from ramodel.experiments.sweeps.config import SweepConfig
 from ramodel.report.laws.cells import Series, axis_named, measured_cells, series
-from ramodel.report.laws.marks import along_axis, theory_key
+from ramodel.report.laws.marks import along_axis, reading_along_axis, theory_key
 from ramodel.report.panels import say_in_panel
 from ramodel.report.style import THEORY_COLOUR, WIDTH_INCHES
 
 __all__ = ["draw_classes"]
 
+_CLAIMED = ("energy_outside", "subspace_affinity")
 _FLOOR = 1e-6
-"""Least s_k / s_1 drawn."""
+"""Least s_k / s_1 in a panel."""
+_LEAST = 1e-30
 _MOST = 5
 """Most numbers of classes that have a panel of their own."""
 
@@ -31,17 +33,19 @@ def draw_classes(cells: Mapping[str, xr.Dataset], config: SweepConfig) -> Figure
     rows = figure.add_gridspec(2, 1, height_ratios=(1.9, 1.8))
     numbers = sorted({cell.classes for cell in known if cell.classes})[:_MOST]
     _spectra(figure, rows[0], found, numbers)
-    below = rows[1].subgridspec(1, 2)
-    left, right = figure.add_subplot(below[0]), figure.add_subplot(below[1])
+    below = rows[1].subgridspec(1, 3)
+    left, *others = (figure.add_subplot(below[column]) for column in range(3))
     if axis is None:
         say_in_panel(left, "one number of classes only")
-        say_in_panel(right, "")
+        for axes in others:
+            axes.set_axis_off()
     else:
         _ranks(left, found, axis)
-        from_claims = [claim for claim in config.claims if claim.reading == "subspace_affinity"]
-        along_axis(right, found, axis, lambda cell: cell.reading("subspace_affinity"), claims=from_claims)
-        right.set_title("RA2: affinity of the top-$C$ subspaces between layers")
-    theory_key(figure, ("-", "predicted from the head alone (S1)"), (":", "after the $C$-th"))
+        for axes, name in zip(others, _CLAIMED, strict=True):
+            reading_along_axis(axes, found, config, axis, name, named=axes is others[-1])
+    theory_key(
+        figure, ("-", "$C$ (RA3)"), (":", "$C - 1$ (S1); above: after the $C$-th"), ("--", "from the head alone")
+    )
     return figure
 
 
@@ -62,7 +66,7 @@ def _spectra(figure: Figure, place: object, found: Sequence[Series], numbers: Se
             count = min(shape.size for shape in shapes)
             middle = np.median([shape[:count] for shape in shapes], axis=0)
             axes.plot(
-                np.arange(1, count + 1), np.maximum(middle, _FLOOR), marker=one.marker, color=one.colour,
+                np.arange(1, count + 1), np.maximum(middle, _LEAST), marker=one.marker, color=one.colour,
                 linewidth=0.7, linestyle="--" if one.control else "-", label=one.label,
             )  # fmt: skip
             drawn = True
@@ -70,8 +74,8 @@ def _spectra(figure: Figure, place: object, found: Sequence[Series], numbers: Se
             if predicted and not one.control:
                 values = predicted[0].array("predicted_singular_value", "rank")[:count]
                 if values[0] > 0:
-                    shape = np.maximum(values / values[0], _FLOOR)
-                    axes.plot(np.arange(1, count + 1), shape, color=THEORY_COLOUR, linewidth=0.9)
+                    shape = np.maximum(values / values[0], _LEAST)
+                    axes.plot(np.arange(1, count + 1), shape, color=THEORY_COLOUR, linewidth=0.9, linestyle="--")
         if not drawn:
             say_in_panel(axes, "not measured")
             continue
@@ -97,12 +101,12 @@ def relative_spectrum(values: np.ndarray) -> np.ndarray:
 
 
 def _ranks(axes: Axes, found: Sequence[Series], axis: str) -> None:
-    if not along_axis(axes, found, axis, lambda cell: cell.reading("rank_found"), logarithmic=False):
+    if not along_axis(axes, found, axis, lambda cell: cell.reading("rank_found"), logarithmic=False, named=False):
         return
     ends = axes.get_xlim()
     line = np.linspace(*ends, 60)
     axes.plot(line, line, color=THEORY_COLOUR, linewidth=0.9, zorder=1.5)
     axes.plot(line, line - 1, color=THEORY_COLOUR, linewidth=0.9, linestyle=":", zorder=1.5)
     axes.set_xlim(*ends)
-    axes.set_title("rank of the blocks: RA3, at most $C$; S1, $C - 1$ (dotted)")
-    axes.set_ylabel("numerical rank of $J_l$")
+    axes.set_title("numerical rank")
+    axes.set_ylabel("rank of $J_l$")

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.gridspec import SubplotSpec
 
 from ramodel.experiments.sweeps.config import SweepConfig
 from ramodel.report.laws.cells import MeasuredCell, Series, deepest, measured_cells, series
-from ramodel.report.laws.marks import reading_dots, theory_key, wrapped
+from ramodel.report.laws.marks import layer_ticks, reading_dots, theory_key, wrapped
 from ramodel.report.panels import say_in_panel
 from ramodel.report.style import WIDTH_INCHES
 
@@ -17,8 +17,10 @@ __all__ = ["draw_counterfactual"]
 
 _READINGS = ("line_shape", "subspace_affinity", "energy_outside", "inverse_slope")
 _OUTCOME = "test_accuracy"
-_PANELS = 5
+_PANELS = 6
 _MAPS = 5
+_TITLE_LETTERS = 104
+"""Letters of all titles of maps together."""
 
 
 def draw_counterfactual(cells: Mapping[str, xr.Dataset], config: SweepConfig) -> Figure:
@@ -37,8 +39,8 @@ def draw_counterfactual(cells: Mapping[str, xr.Dataset], config: SweepConfig) ->
             axes.set_yticks(axes.get_yticks(), [""] * len(found))
         first = first or axes
     shown = [(one, cell) for one in found if (cell := deepest(one.cells, "subspace_affinity")) is not None]
-    _maps(figure, rows[1], shown[:_MAPS], len(found))
-    theory_key(figure, band=True, control=True)
+    _maps(figure, rows[1], shown[:_MAPS])
+    theory_key(figure, control=any(one.control for one in found))
     return figure
 
 
@@ -49,20 +51,21 @@ def shown_readings(config: SweepConfig, default: Sequence[str] = _READINGS, outc
     return [*names[: _PANELS - 1], outcome]
 
 
-def _maps(figure: Figure, place: object, shown: Sequence[tuple[Series, MeasuredCell]], wanted: int) -> None:
-    grid = place.subgridspec(1, max(len(shown), 1))  # type: ignore[attr-defined]
+def _maps(figure: Figure, place: SubplotSpec, shown: Sequence[tuple[Series, MeasuredCell]]) -> None:
     if not shown:
-        say_in_panel(figure.add_subplot(grid[0]), "affinity of subspaces between layers was not measured")
+        say_in_panel(figure.add_subplot(place), "affinity of subspaces between layers was not measured")
         return
-    panels = [figure.add_subplot(grid[column]) for column in range(len(shown))]
+    margin = max(0.5 * (_MAPS - 1 - len(shown)), 1e-3)
+    grid = place.subgridspec(1, len(shown) + 2, width_ratios=(margin, *[1.0] * len(shown), margin))
+    panels = [figure.add_subplot(grid[column + 1]) for column in range(len(shown))]
     for axes, (one, cell) in zip(panels, shown, strict=True):
         affinity = cell.array("subspace_affinity", "layer", "other_layer")
         image = axes.imshow(affinity, vmin=0.0, vmax=1.0, aspect="equal", origin="lower")
         axes.grid(visible=False)
-        axes.set_title(wrapped(one.label, 22) + f", $L = {cell.depth}$", color="#333333" if one.control else one.colour)
-        ticks = np.unique(np.linspace(0, cell.depth - 1, 4).round().astype(int))
-        axes.set_xticks(ticks, [str(tick + 1) for tick in ticks])
-        axes.set_yticks(ticks, [str(tick + 1) for tick in ticks])
+        depth = "" if f"depth {cell.depth}" in one.label else f", $L = {cell.depth}$"
+        name = wrapped(one.label + depth, _TITLE_LETTERS // max(len(shown), _MAPS - 1))
+        axes.set_title(name, color="#333333" if one.control else one.colour)
+        layer_ticks(axes, cell.depth)
         axes.set_xlabel("layer $m$")
     panels[0].set_ylabel("layer $l$")
-    figure.colorbar(image, ax=panels, shrink=0.8, pad=0.01, label="affinity of top-$C$\nsubspaces of $J_l$, $J_m$")
+    figure.colorbar(image, ax=panels, shrink=0.8, pad=0.01, label="affinity of subspaces")

@@ -1,5 +1,6 @@
 """Both readings of RA4: the top singular value across networks of different depth, and from layer to layer."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -12,17 +13,19 @@ from ramodel.experiments.sweeps.config import SweepConfig
 from ramodel.metrics import depth_exponent
 from ramodel.report.formatting import measured
 from ramodel.report.laws.cells import MeasuredCell, Series, axis_named, measured_cells, series
-from ramodel.report.laws.marks import claims_of, label_ends, shade_band, theory_key, wrapped
+from ramodel.report.laws.marks import claims_of, interval_of, label_ends, shade_band, theory_key, wrapped
 from ramodel.report.panels import depth_axis, geometric_mean, log_axis, say_in_panel
 from ramodel.report.style import THEORY_COLOUR, WIDTH_INCHES
 
 __all__ = ["draw_depth_law"]
 
 _LAWS = {"frobenius": "--", "nuclear": "-"}
+_FLAT = 0.2
+"""Rise of 1/s_l within a network, in units of L, up to which its depth is not written at its end."""
 
 
 def draw_depth_law(cells: Mapping[str, xr.Dataset], config: SweepConfig) -> Figure:
-    """Draw s_1 against L with the laws of S4 and S6, the fitted exponents, and 1/s_l within networks of each depth."""
+    """Draw s_1 against L with the laws of S4 and S6, the fitted exponents, and 1/s_l within networks."""
     known = measured_cells(cells)
     axis = axis_named(known, "depth")
     found = series(known, config, axis)
@@ -37,7 +40,7 @@ def draw_depth_law(cells: Mapping[str, xr.Dataset], config: SweepConfig) -> Figu
     _within(figure.add_subplot(grid[1, 1]), [one for one in found if not one.control])
     theory_key(
         figure, ("-", "S6, from the gain of the class means"), ("--", "S4, the same for one matrix"),
-        (":", r"$c/(2L + 1)$; within a network: slope 1"),
+        (":", r"$c/(2L + 1)$; within networks: slope 1"),
     )  # fmt: skip
     return figure
 
@@ -48,15 +51,15 @@ def _across(axes: Axes, found: Sequence[Series], axis: str) -> None:
     heights: list[float] = []
     for one in found:
         rows = [
-            (value, *geometric_mean(cell.reading("top_singular_value") for cell in cells))
+            (value, *_positive_interval([cell.reading("top_singular_value") for cell in cells]))
             for value, cells in one.along(axis)
         ]
         rows = [row for row in rows if np.isfinite(row[1])]
         if not rows:
             continue
-        x, centre, factor = np.array(rows).T
+        x, centre, low, high = np.array(rows).T
         axes.errorbar(
-            x, centre, [centre - centre / factor, centre * factor - centre], fmt=one.marker, color=one.colour,
+            x, centre, [centre - low, high - centre], fmt=one.marker, color=one.colour,
             linestyle="--" if one.control else "none", linewidth=0.7, elinewidth=0.8,
         )  # fmt: skip
         depths += list(x)
@@ -81,6 +84,11 @@ def _across(axes: Axes, found: Sequence[Series], axis: str) -> None:
     axes.set_xlabel("depth $L$")
     axes.set_ylabel("top singular value $s_1$ (median over layers and inputs)")
     label_ends(axes, ends)
+
+
+def _positive_interval(values: Sequence[float]) -> np.ndarray:
+    """Return the geometric mean of the positive values and its interval over seeds."""
+    return np.exp(interval_of([math.log(value) for value in values if value > 0]))
 
 
 def _gain_predicted(cells: Sequence[MeasuredCell], law: str) -> float:
@@ -117,27 +125,27 @@ def _exponents(axes: Axes, found: Sequence[Series], config: SweepConfig) -> None
 
 
 def _within(axes: Axes, found: Sequence[Series]) -> None:
-    """Draw 1/s_l of the first trained arm, a line for each depth."""
-    arms = [one for one in found if any(cell.has("singular_value") for cell in one.cells)]
-    if not arms:
+    """Draw 1/s_l less its mean over layers, in units of L, against l/L: a diagonal for slope 1."""
+    ends: list[tuple[float, str, str]] = []
+    drawn = False
+    for one in found:
+        for depth in sorted({cell.depth for cell in one.cells}):
+            alike = [cell for cell in one.cells if cell.depth == depth and cell.has("singular_value")]
+            if not alike or depth < 2:
+                continue
+            inverse = np.mean([1.0 / cell.layer_tops() for cell in alike], axis=0)
+            layers = np.arange(1, depth + 1) / depth
+            height = (inverse - inverse.mean()) / depth
+            axes.plot(layers, height, color=one.colour, marker=one.marker, markersize=2, linewidth=0.7, alpha=0.8)
+            drawn = True
+            if np.ptp(height) > _FLAT:
+                ends.append((float(height[-1]), f"$L = {depth}$", one.colour))
+    if not drawn:
         say_in_panel(axes, "no Jacobians were measured")
         return
-    one = arms[0]
-    ends = []
-    depths = sorted({cell.depth for cell in one.cells if cell.has("singular_value")})
-    for depth in depths:
-        alike = [cell for cell in one.cells if cell.depth == depth and cell.has("singular_value")]
-        inverse = np.mean([1.0 / cell.layer_tops() for cell in alike], axis=0)
-        layers = np.arange(1, depth + 1)
-        axes.plot(layers, inverse, color=one.colour, marker=".", markersize=3, linewidth=0.9)
-        ends.append((layers[-1], float(inverse[-1]), depth))
-    low, high = axes.get_ylim()
-    deepest = max(depths)
-    start = max(low, 0.0)
-    axes.plot([1, deepest], [start + 1, start + deepest], color=THEORY_COLOUR, linestyle=":", linewidth=0.9)
-    axes.set_ylim(min(low, 0.0), high * 1.08)
-    for layer, height, depth in ends:
-        axes.annotate(f"$L = {depth}$", (layer, height), xytext=(2, 2), textcoords="offset points", fontsize=6)
-    axes.set_title(f"within a network: {one.label}")
-    axes.set_xlabel("layer $l$")
-    axes.set_ylabel("$1 / s_l$")
+    axes.plot([0, 1], [-0.5, 0.5], color=THEORY_COLOUR, linestyle=":", linewidth=0.9)
+    axes.set_xlim(0.0, 1.02)
+    axes.set_title("within networks; RA4: slope 1")
+    axes.set_xlabel("relative layer $l / L$")
+    axes.set_ylabel(r"($1 / s_l$ less its mean) / $L$")
+    label_ends(axes, ends)

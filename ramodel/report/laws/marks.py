@@ -28,6 +28,7 @@ __all__ = [
     "dots",
     "interval_of",
     "label_ends",
+    "layer_ticks",
     "reading_along_axis",
     "reading_dots",
     "reading_label",
@@ -46,6 +47,10 @@ _BAND: dict[str, Any] = {"color": BAND_COLOUR, "alpha": 0.28, "linewidth": 0, "z
 _EDGE: dict[str, Any] = {"color": "#a89a00", "linewidth": 0.6, "linestyle": (0, (4, 2)), "zorder": 0.6}
 _WIDE = 30.0
 """Ratio of the greatest to the least number above which an axis is logarithmic."""
+_SHARES = frozenset({"nearest_centre_score", "subspace_affinity", "test_accuracy", "train_accuracy"})
+"""Readings from 0 to 1: no axis goes beyond."""
+_FEW = 2
+_MOST_TICKS = 6
 _KEY_LETTERS = 130
 """Letters of a key that fit on one line."""
 _GLUE = "\x1f"
@@ -84,18 +89,21 @@ def reading_label(name: str) -> str:
 
 
 def interval_of(values: Sequence[float]) -> tuple[float, float, float]:
-    """Return mean and 95 % interval over seeds of the finite `values`; the mean itself as interval of a single one.
+    """Return mean and 95 % interval over seeds of the finite `values`; of one or two, the least and the greatest.
+
+    Student's interval of two numbers is 13 times as wide as they are apart: it would run out of every panel.
 
     Examples
     --------
-    >>> interval_of([0.5, float("nan")])
-    (0.5, 0.5, 0.5)
+    >>> interval_of([0.5, float("nan")]), interval_of([0.25, 0.75])
+    ((0.5, 0.5, 0.5), (0.5, 0.25, 0.75))
     """
     finite = [value for value in values if math.isfinite(value)]
     if not finite:
         return math.nan, math.nan, math.nan
     centre = float(np.mean(finite))
-    low, high = mean_interval(finite) or (centre, centre)
+    interval = mean_interval(finite) if len(finite) > _FEW else None
+    low, high = interval or (min(finite), max(finite))
     return centre, low, high
 
 
@@ -185,7 +193,9 @@ def accepted(claim: Claim, reference: float = 0.0) -> tuple[float, float]:
 def reading_dots(axes: Axes, found: Sequence[Series], config: SweepConfig, name: str) -> None:
     """Draw a reading, by name, of every series, over the bands of the claims about it."""
     dots(axes, found, lambda cell: cell.reading(name), claims=claims_of(config, name, "mean", "worst", "difference"))
-    axes.set_title(wrapped(reading_label(name), 20))
+    if name in _SHARES:
+        _end_at_one(axes, "x")
+    axes.set_title(wrapped(reading_label(name), 17))
 
 
 def along_axis(
@@ -197,11 +207,12 @@ def along_axis(
     claims: Sequence[Claim] = (),
     logarithmic: bool | None = None,
     bottom: float | None = None,
+    whole: bool = False,
     named: bool = True,
 ) -> bool:
     """Draw a reading of every series along an axis: mean and 95 % interval over seeds, joined; tell if any was drawn.
 
-    Names stand at the right ends of the lines.
+    Names stand at the right ends of the lines; `whole` numbers have whole ticks.
     """
     everything: list[float] = []
     places: list[float] = []
@@ -230,6 +241,8 @@ def along_axis(
         axes.minorticks_off()
     axes.set_xlabel(axis_label(axis))
     _fit(axes, everything, "y", logarithmic)
+    if whole:
+        axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     if bottom is not None:
         axes.set_ylim(bottom=bottom)
     shade_band(axes, claims)
@@ -251,7 +264,17 @@ def reading_along_axis(
             for one in found:
                 if not one.control and (not claim.arms or one.cells[0].arm in claim.arms):
                     _prediction(axes, one, axis, claim.theory)
+    if name in _SHARES:
+        _end_at_one(axes, "y")
     axes.set_title(wrapped(reading_label(name), 34))
+
+
+def layer_ticks(axes: Axes, depth: int) -> None:
+    """Write the numbers of layers at the rows and columns of a map, from 1, at even steps."""
+    ticks = range(0, depth, math.ceil(depth / _MOST_TICKS))
+    names = [str(tick + 1) for tick in ticks]
+    axes.set_xticks(ticks, names)
+    axes.set_yticks(ticks, names)
 
 
 def label_ends(axes: Axes, ends: Sequence[tuple[float, str, str]]) -> None:
@@ -327,6 +350,12 @@ def _include(axes: Axes, bands: Sequence[tuple[float, float]], direction: Direct
     return low_end, high_end
 
 
+def _end_at_one(axes: Axes, direction: Direction) -> None:
+    """Cut an axis of shares at 0 and 1, with room for half a mark."""
+    low, high = axes.get_ylim() if direction == "y" else axes.get_xlim()
+    (axes.set_ylim if direction == "y" else axes.set_xlim)(max(low, -0.04), min(high, 1.0 + 0.04 * (1.0 - low)))
+
+
 def _prediction(axes: Axes, one: Series, axis: str, name: str) -> None:
     rows = [(value, interval_of([cell.reading(name) for cell in cells])[0]) for value, cells in one.along(axis)]
     rows = [row for row in rows if math.isfinite(row[1])]
@@ -343,7 +372,7 @@ def _fit(axes: Axes, values: Sequence[float], direction: Direction, logarithmic:
     if wanted:
         axis = axes.xaxis if direction == "x" else axes.yaxis
         log_axis(axis)
-        axis.set_major_locator(LogLocator(numticks=5))
+        axis.set_major_locator(LogLocator(numticks=4 if direction == "x" else 5))
         axis.set_major_formatter(LogFormatterSciNotation())
         room = (greatest / least) ** 0.15
         ends(least / room, greatest * room)

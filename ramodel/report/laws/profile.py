@@ -1,6 +1,6 @@
 """Which penalty acts: 1/s_l is constant where blocks pay for their weights, a line where they pay for moving."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import xarray as xr
@@ -17,6 +17,8 @@ from ramodel.report.style import THEORY_COLOUR, WIDTH_INCHES
 __all__ = ["draw_profiles"]
 
 _COLUMNS = 6
+_ALIKE = 4.0
+"""Ratio of the greatest to the least 1/s_l up to which all profiles have one scale."""
 
 
 def draw_profiles(cells: Mapping[str, xr.Dataset], config: SweepConfig) -> Figure:
@@ -27,16 +29,15 @@ def draw_profiles(cells: Mapping[str, xr.Dataset], config: SweepConfig) -> Figur
     figure = Figure(figsize=(WIDTH_INCHES, 2.35 + decided))
     rows = figure.add_gridspec(2, 1, height_ratios=(1.75, decided))
     above = rows[0].subgridspec(1, max(len(shown), 1))
-    first = None
+    panels: list[Axes] = []
     for column in range(max(len(shown), 1)):
         axes = figure.add_subplot(above[column])
         if not shown:
             say_in_panel(axes, "no network was measured")
             continue
         _profile(axes, shown[column])
-        if first is None:
-            axes.set_ylabel("$1 / s_l$")
-        first = first or axes
+        panels.append(axes)
+    _alike(panels)
     below = rows[1].subgridspec(1, 3)
     left = figure.add_subplot(below[0])
     middle, right = figure.add_subplot(below[1]), figure.add_subplot(below[2])
@@ -60,6 +61,19 @@ def draw_profiles(cells: Mapping[str, xr.Dataset], config: SweepConfig) -> Figur
     return figure
 
 
+def _alike(panels: Sequence[Axes]) -> None:
+    """Give all profiles one scale, so that slopes can be compared by eye, unless the least would be squeezed flat."""
+    drawn = [axes for axes in panels if axes.has_data()]
+    if not drawn:
+        return
+    drawn[0].set_ylabel("$1 / s_l$")
+    tops = [axes.get_ylim()[1] for axes in drawn]
+    if max(tops) < _ALIKE * min(tops):
+        for axes in drawn:
+            axes.set_ylim(0.0, max(tops))
+            axes.tick_params(labelleft=axes is drawn[0])
+
+
 def _profile(axes: Axes, one: Series) -> None:
     """Draw median and middle half of inputs and seeds, and a line of either slope through the middle."""
     axes.set_title(wrapped(one.label, 16), color="#333333" if one.control else one.colour)
@@ -76,8 +90,9 @@ def _profile(axes: Axes, one: Series) -> None:
     error_bars(axes, layers, inverse, colour=one.colour, marker=one.marker, label=one.label)
     height = float(np.nanmedian(inverse))
     rising = height + layers - layers.mean()
-    limits = np.nanquantile(inverse, [0.02, 0.98])
+    quartiles = np.nanquantile(inverse[np.isfinite(inverse).any(axis=1)], [0.25, 0.75], axis=1)
+    limits = float(quartiles.min()), float(quartiles.max())
     axes.plot(layers, rising, color=THEORY_COLOUR, linestyle="--", linewidth=0.9)
     axes.plot(layers, np.full_like(layers, height), color=THEORY_COLOUR, linewidth=0.9)
-    reach = max(float(np.ptp(limits)), float(np.ptp(rising)))
+    reach = max(limits[1] - limits[0], float(np.ptp(rising)))
     axes.set_ylim(max(0.0, min(limits[0], rising[0]) - 0.1 * reach), max(limits[1], rising[-1]) + 0.1 * reach)

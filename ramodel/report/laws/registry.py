@@ -27,9 +27,9 @@ from ramodel.report.style import style
 __all__ = ["LAW_FIGURES", "LawFigure"]
 
 _ROWS = (
-    "Small dots are networks, large marks their mean with a 95 % interval over seeds, controls grey. Shaded: what a "
-    "claim, written before the run, accepts in that row; differences count from the mean of the arm compared with. "
-    "Intervals of few seeds may run out of the panel."
+    "Small dots are networks, large marks their mean with a 95 % interval over seeds (of two networks, both), controls "
+    "grey. Shaded: what a claim, written before the run, accepts in that row; differences count from the mean of the "
+    "arm compared with. Intervals of few seeds may run out of the panel."
 )
 _MAPS = "Below: affinity of the top-C singular subspaces of every pair of blocks, 1 where they are the same."
 
@@ -81,11 +81,12 @@ _ALL = (
     ),
     _figure(
         "classes",
-        "the rank of the blocks follows the number of classes",
+        "does the rank of the blocks follow the number of classes?",
         "Top: singular values in units of the largest, median over layers, inputs and seeds; the dotted line stands "
-        "after the C-th, the black line is predicted from the head alone where the blocks are linear. Below: numerical "
-        "rank against C, at most C (RA3) and C - 1 (S1c), and affinity of the top-C subspaces with its band. Grey: "
-        "control.",
+        "after the C-th; dashed black, where the blocks are linear: predicted from the head alone. Below, against C: "
+        "numerical rank with C (RA3) and C - 1 (S1c), energy outside the top C and affinity of the top-C subspaces; "
+        "shaded: what the claims accept. Grey: control. Small singular values that do not break off are what training "
+        "has left of the random start.",
         draw_classes,
     ),
     _figure(
@@ -124,7 +125,8 @@ _ALL = (
         "Left: largest singular value against the number of blocks, geometric mean over seeds with 95 % intervals; "
         "black: predicted from each network's gain of its class means by S6 (solid) and S4 (dashed); dotted: the form "
         "1/(2L+1), fitted height. Top right: fitted exponents with intervals, over the band of the claim. Bottom "
-        "right: 1/s_l from layer to layer in networks of each depth; dotted: slope 1. Grey: control.",
+        "right: 1/s_l from layer to layer, less its mean and in units of L, a line for each depth: flat where all "
+        "blocks are equal (S1, S6), the dotted diagonal where 1/s_l has slope 1 (RA4). Grey: control.",
         draw_depth_law,
     ),
     _figure(

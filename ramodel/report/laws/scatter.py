@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from ramodel.experiments.confrontation.scatter import Scatter
 from ramodel.report.formatting import measured, number
@@ -62,13 +63,19 @@ def _panel(axes: Axes, scatter: Scatter, colour: str) -> None:
     if logarithmic:
         log_axis(axes.xaxis)
         log_axis(axes.yaxis)
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+        axes.yaxis.set_major_locator(MaxNLocator(5))
     axes.set_aspect("equal", adjustable="datalim")
-    axes.set_title(wrapped(f"{scatter.subject}", 34))
     axes.set_xlabel("predicted")
     axes.set_ylabel("measured")
     networks = "1 network" if scatter.networks == 1 else f"{scatter.networks} networks"
     said = (
-        f"slope {number(scatter.slope)}\n$R^2$ {number(scatter.r_squared)}\n"
-        f"median error {measured(scatter.median_error, scatter.interval)}\n{networks}"
+        f"slope {number(scatter.slope)}, $R^2$ {number(scatter.r_squared)}, {networks}\n"
+        f"median error {measured(scatter.median_error, scatter.interval)}"
     )
-    axes.text(0.03, 0.97, said, transform=axes.transAxes, va="top", fontsize=6, linespacing=1.4)
+    axes.set_title(wrapped(f"{scatter.subject}", 34), pad=21)
+    axes.annotate(
+        said, (0.5, 1.0), xycoords="axes fraction", xytext=(0, 4), textcoords="offset points", ha="center", fontsize=6,
+        linespacing=1.4,
+    )  # fmt: skip

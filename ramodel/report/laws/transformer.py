@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -10,7 +9,7 @@ from matplotlib.gridspec import SubplotSpec
 
 from ramodel.experiments.sweeps.config import SweepConfig
 from ramodel.report.laws.cells import Series, deepest, measured_cells, series
-from ramodel.report.laws.marks import reading_dots, theory_key, wrapped
+from ramodel.report.laws.marks import layer_ticks, reading_dots, theory_key, wrapped
 from ramodel.report.laws.time_course import draw_along_training
 from ramodel.report.panels import say_in_panel
 from ramodel.report.style import WIDTH_INCHES
@@ -55,9 +54,7 @@ def _couplings(figure: Figure, place: SubplotSpec, found: Sequence[Series]) -> N
         image = axes.imshow(coupling, vmin=0.0, vmax=1.2, origin="lower", aspect="equal", cmap="viridis_r")
         axes.grid(visible=False)
         axes.set_title(wrapped(one.label, 22), color="#333333" if one.control else one.colour)
-        ticks = np.unique(np.linspace(0, cell.depth - 1, 6).round().astype(int))
-        axes.set_xticks(ticks, [str(tick + 1) for tick in ticks])
-        axes.set_yticks(ticks, [str(tick + 1) for tick in ticks])
+        layer_ticks(axes, cell.depth)
         axes.set_xlabel("block $m$")
         panels.append(axes)
     panels[0].set_ylabel("block $l$")

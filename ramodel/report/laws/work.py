@@ -85,9 +85,9 @@ def _departure(axes: Axes, found: Sequence[Series]) -> None:
         return
     log_axis(axes.xaxis)
     log_axis(axes.yaxis)
-    axes.set_title("what is missing is stationarity")
+    axes.set_title("departure of each network, against its gradient")
     axes.set_xlabel("relative gradient norm reached")
-    axes.set_ylabel("|work / energy $-$ 1|, median over blocks")
+    axes.set_ylabel("|work / energy $-$ 1|")
 
 
 def _euler(axes: Axes, found: Sequence[Series]) -> None:
@@ -146,7 +146,7 @@ def _stand_ins(axes: Axes, found: Sequence[Series]) -> None:
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
     axes.axvline(0.0, color=THEORY_COLOUR, linewidth=0.9)
-    axes.set_xlim(left=0.0)
+    axes.set_xlim(left=-0.03 * axes.get_xlim()[1])
     axes.set_title("which stand-in obeys the linear law (S1, S6)?")
     axes.set_xlabel("departure from the law of the head (0: obeys)")
 
