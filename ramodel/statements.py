@@ -211,7 +211,7 @@ _ALL = (
         provenance="own",
         status="proved",
         sources=("AubryEtAl2024", "CollinsSniady2006", "HornJohnson2013"),
-        code="ramodel.metrics.coupling_error, ramodel.theory.independent_coupling_error",
+        code="ramodel.metrics.coupling_error, ramodel.theory.independent_coupling_error, ramodel.nets.coupling_penalty",
     ),
     Statement(
         id="S18",
@@ -227,10 +227,10 @@ _ALL = (
         id="S19",
         title="Work and energy in any trained residual network",
         claim="lam_J |B_l|^2 = -<g_l, f_l(h_(l-1))>: a block's weight energy is its work against the loss",
-        assumptions="stationary point; the branch ends linearly in its decayed parameters B_l",
+        assumptions="stationary point (BatchNorm: of the objective in training mode); branch linear in its decayed last weights",
         provenance="own",
         status="proved",
-        code="ramodel.theory.gain_from_energy, ramodel.spectra.work_and_energy",
+        code="ramodel.theory.gain_from_energy, ramodel.spectra.work_and_energy, ramodel.experiments.measurement",
     ),
     Statement(
         id="RA1",
