@@ -12,7 +12,7 @@ __all__ = ["exponent", "mean_interval"]
 
 
 def mean_interval(values: Sequence[float], *, confidence: float = 0.95) -> tuple[float, float] | None:
-    """Return Student's t interval of the mean of `values`; None for fewer than two of them.
+    """Return Student's t interval of the mean of `values`; None for fewer than two of them, or infinite ones.
 
     Examples
     --------
@@ -20,7 +20,7 @@ def mean_interval(values: Sequence[float], *, confidence: float = 0.95) -> tuple
     >>> round(low, 3), round(high, 3)
     (-0.484, 4.484)
     """
-    if len(values) < 2:
+    if len(values) < 2 or not np.isfinite(values).all():
         return None
     spread = float(np.std(values, ddof=1)) / math.sqrt(len(values))
     reach = float(stdtrit(len(values) - 1, 0.5 + confidence / 2.0)) * spread

@@ -84,8 +84,8 @@ def measure_network(
     xarray.Dataset
         Axes layer (1..L), state, input, rank, class (of the inputs; attribute `classes`: C); every variable says in
         `long_name` what it is. Coordinates: `stage` of each layer, `state_stage` and `state_layer` (the blocks before
-        it) of each state. For networks of the provable model also what `predict_network` says. Networks that read text: see
-        `ramodel.experiments.measured.text`.
+        it) of each state. For networks of the provable model also what `predict_network` says. Networks that read
+        text: see `ramodel.experiments.measured.text`.
     """
     settings = settings or MeasureSettings()
     measured = copy.deepcopy(network).double().eval()

@@ -1,14 +1,15 @@
 """The claims of a sweep against its cells: a comparison for every claim, arm and point that it speaks of."""
 
-import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 import xarray as xr
 
 from ramodel.comparison import Comparison
+from ramodel.experiments.confrontation import admission
+from ramodel.experiments.confrontation.admission import Nets
 from ramodel.experiments.confrontation.predictions import Law, Pairs
 from ramodel.experiments.confrontation.readings import READINGS, ReadingSpec
 from ramodel.experiments.confrontation.scatter import Scatter, pooled
@@ -18,7 +19,6 @@ from ramodel.experiments.sweeps.config import Claim, SweepConfig
 __all__ = ["Judgement", "judge", "judgements"]
 
 Cells = Mapping[str, xr.Dataset]
-Nets = dict[str, xr.Dataset]
 
 _LAW_OF_STATEMENT: dict[str, Law] = {"S1": "frobenius", "S2": "frobenius", "S6": "nuclear"}
 """Law by which a scatter predicts where the claim names one; else that of the network's own blocks."""
@@ -82,14 +82,14 @@ def judgements(cells: Cells, config: SweepConfig) -> list[Judgement]:
     for number, claim in enumerate(config.claims, start=1):
         _check(claim, f"claim {number} ({claim.claim!r})")
         for arm in claim.arms or [arm.name for arm in config.arms if not arm.control]:
-            nets = _of_arm(cells, arm)
-            controls = {} if claim.control is None else _of_arm(cells, claim.control)
+            nets = admission.of_arm(cells, arm)
+            controls = {} if claim.control is None else admission.of_arm(cells, claim.control)
             if claim.axis is None or claim.summary in ("exponent", "slope"):
                 found.append(_judged(claim, arm, None, nets, controls))
                 continue
-            for point in _points(nets, claim.axis) or [None]:
-                here = _at(nets, claim.axis, point)
-                there = _at(controls, claim.axis, point) or controls
+            for point in admission.points(config, arm, nets, claim.axis) or [None]:
+                here = admission.at_point(nets, claim.axis, point)
+                there = admission.controls_at(controls, claim.axis, point)
                 found.append(_judged(claim, arm, point, here, there))
     return found
 
@@ -109,9 +109,9 @@ def _check(claim: Claim, where: str) -> None:
 
 def _judged(claim: Claim, arm: str, point: Any, nets: Nets, controls: Nets) -> Judgement:
     spec = READINGS[claim.reading]
-    judged, notes = _admitted(claim, nets)
-    controls, about_controls = _learnt_controls(claim, controls)
-    readings, control_readings = _read(spec, judged), _read(spec, controls)
+    judged, notes = admission.admitted(claim, nets)
+    controls, about_controls = admission.learnt_controls(claim, controls)
+    readings, control_readings = admission.read(spec, judged), admission.read(spec, controls)
     if len(readings) < len(judged):
         notes.append(f"{len(judged) - len(readings)} of {len(judged)} networks have no such reading")
     subject = arm if point is None else f"{arm}, {str(claim.axis).rpartition('.')[2].replace('_', ' ')} = {point}"
@@ -124,22 +124,27 @@ def _judged(claim: Claim, arm: str, point: Any, nets: Nets, controls: Nets) -> J
         if scatter is not None:
             notes.append(f"slope {scatter.slope:.3g}, R^2 {scatter.r_squared:.3g}, {len(scatter.predicted)} pairs")
     elif claim.summary == "difference":
-        found, control = difference(_paired(judged, readings, controls, control_readings)), None
+        pairs = admission.paired(judged, readings, controls, control_readings)
+        found, control = difference(pairs), None
         notes.append(f"first minus {claim.control!r}, paired by seed")
+        if len(pairs) < len(readings):
+            notes.append(f"{len(readings) - len(pairs)} of {len(readings)} networks have no partner")
     else:
         found = _summary(claim, spec, judged, readings)
         against_control = _summary(claim, spec, controls, control_readings, of_control=True)
         control = None if math.isnan(against_control.value) else against_control.value
-    notes += [about_controls, found.note] if not math.isnan(found.value) or found.note else [about_controls]
-    if not judged and not nets:
+    notes += [*about_controls, found.note]
+    if not nets:
         notes.append("no such network was measured")
+    if claim.control is not None and claim.summary != "difference" and control is None:
+        notes.append(f"without its control {claim.control!r}, which gave no number")
     comparison = _comparison(
         claim,
         subject,
         found,
         theory=_theory(claim, judged),
         control=control,
-        stationarity=_worst_stationarity(judged),
+        stationarity=admission.worst_stationarity(judged),
         note="; ".join(note for note in notes if note),
     )
     return Judgement(
@@ -198,15 +203,27 @@ def _summary(
     claim: Claim, spec: ReadingSpec, nets: Nets, readings: Mapping[str, float], *, of_control: bool = False
 ) -> Summarised:
     """Return the number of a claim over networks; of controls the extreme that comes nearest to meeting it."""
-    values = list(readings.values())
     if claim.summary in ("exponent", "slope"):
-        sizes = [float(_axes(nets[name])[str(claim.axis)]) for name in readings if _has(nets[name], claim.axis)]
-        values = [value for name, value in readings.items() if _has(nets[name], claim.axis)]
-        return trend(sizes, values, logarithmic=claim.summary == "exponent")
+        placed = admission.along({name: nets[name] for name in readings}, str(claim.axis))
+        sizes = [net.attrs["place"] for net in placed.values()]
+        return trend(sizes, [readings[name] for name in placed], logarithmic=claim.summary == "exponent")
     if claim.summary == "worst":
-        low_is_worse = claim.kind == "lower_bound" or (claim.kind == "empirical" and math.isinf(claim.at_most))
-        return extreme(values, smallest=low_is_worse != of_control)
-    return mean(values, [nets[name] for name in readings], spec.function)
+        return extreme(list(readings.values()), _farness(claim), nearest=of_control)
+    return mean(list(readings.values()), [nets[name] for name in readings], spec.function)
+
+
+def _farness(claim: Claim) -> Callable[[float], float]:
+    """Return how far a reading is from meeting a claim, up to a constant: above, below, or from the middle of it."""
+    low, high = (claim.at_least, claim.at_most) if claim.kind == "empirical" else (-math.inf, math.inf)
+    if claim.kind == "upper_bound" or (claim.kind == "empirical" and math.isinf(low)):
+        return lambda value: value
+    if claim.kind == "lower_bound" or (claim.kind == "empirical" and math.isinf(high)):
+        return lambda value: -value
+    if claim.kind == "empirical":
+        return lambda value: abs(value - (low + high) / 2.0)
+    # Worst where the theory is a reading too: each network has its own, and the largest number stands for them.
+    theory = claim.theory
+    return lambda value: value if theory is None or isinstance(theory, str) else abs(value - theory)
 
 
 def _theory(claim: Claim, nets: Nets) -> float | None:
@@ -214,7 +231,7 @@ def _theory(claim: Claim, nets: Nets) -> float | None:
     if not isinstance(claim.theory, str):
         return claim.theory
     spec = READINGS[claim.theory]
-    return _summary(claim, spec, nets, _read(spec, nets)).value
+    return _summary(claim, spec, nets, admission.read(spec, nets)).value
 
 
 def _scatter(claim: Claim, spec: ReadingSpec, nets: Nets, subject: str) -> Scatter | None:
@@ -226,77 +243,3 @@ def _scatter(claim: Claim, spec: ReadingSpec, nets: Nets, subject: str) -> Scatt
         except KeyError:  # not measured in this network
             continue
     return pooled(found, statement=claim.statement, claim=claim.claim, subject=subject, label=spec.label)
-
-
-def _admitted(claim: Claim, nets: Nets) -> tuple[Nets, list[str]]:
-    """Return the networks that are stationary and learnt enough to be judged, and what is to be said of the others."""
-    stationary = {name: net for name, net in nets.items() if not _scalar(net, "stationarity") > claim.stationary}
-    judged = {name: net for name, net in stationary.items() if not _scalar(net, "train_accuracy") < claim.learnt}
-    notes = []
-    if len(stationary) < len(nets):
-        notes.append(f"{len(stationary)} of {len(nets)} networks reached a relative gradient <= {claim.stationary:g}")
-    if len(judged) < len(stationary):
-        notes.append(f"{len(judged)} of {len(stationary)} networks learnt to an accuracy >= {claim.learnt:g}")
-    return judged, notes
-
-
-def _learnt_controls(claim: Claim, controls: Nets) -> tuple[Nets, str]:
-    """Leave out controls that were trained and did not learn: they differ from the claim's networks in that already."""
-    kept = {
-        name: net
-        for name, net in controls.items()
-        if not (_scalar(net, "iterations") > 0 and _scalar(net, "train_accuracy") < claim.learnt)
-    }
-    lost = len(controls) - len(kept)
-    return kept, f"{lost} of {len(controls)} controls did not learn and are none" if lost else ""
-
-
-def _paired(
-    nets: Nets, readings: Mapping[str, float], controls: Nets, control_readings: Mapping[str, float]
-) -> list[tuple[float, float]]:
-    against = {_key(controls[name]): value for name, value in control_readings.items()}
-    own = {_key(nets[name]): value for name, value in readings.items()}
-    return [(value, against[key]) for key, value in own.items() if key in against]
-
-
-def _key(net: xr.Dataset) -> tuple[int, str]:
-    return int(net.attrs.get("seed", 0)), json.dumps(_axes(net), sort_keys=True)
-
-
-def _read(spec: ReadingSpec, nets: Nets) -> dict[str, float]:
-    found = {name: spec.function(net) for name, net in nets.items()}
-    return {name: value for name, value in found.items() if not math.isnan(value)}
-
-
-def _of_arm(cells: Cells, arm: str) -> Nets:
-    return {name: cell for name, cell in cells.items() if cell.attrs.get("arm") == arm}
-
-
-def _points(nets: Nets, axis: str) -> list[Any]:
-    """Return the values of an axis in order; of words, in the order of the cells."""
-    values = [_axes(net)[axis] for net in nets.values() if _has(net, axis)]
-    distinct = [value for place, value in enumerate(values) if value not in values[:place]]
-    return sorted(distinct) if all(isinstance(value, (int, float)) for value in distinct) else distinct
-
-
-def _at(nets: Nets, axis: str, point: Any) -> Nets:
-    return {name: net for name, net in nets.items() if _axes(net).get(axis) == point}
-
-
-def _has(net: xr.Dataset, axis: str | None) -> bool:
-    return axis in _axes(net)
-
-
-def _axes(net: xr.Dataset) -> dict[str, Any]:
-    axes: dict[str, Any] = json.loads(net.attrs.get("axes", "{}"))
-    return axes
-
-
-def _scalar(net: xr.Dataset, name: str) -> float:
-    return float(net[name]) if name in net else math.nan
-
-
-def _worst_stationarity(nets: Nets) -> float | None:
-    reached: Sequence[float] = [_scalar(net, "stationarity") for net in nets.values()]
-    known = [value for value in reached if math.isfinite(value)]
-    return max(known) if known else None

@@ -6,21 +6,16 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from ramodel.comparison import Comparison
-from ramodel.experiments.confrontation.network_facts import Facts
+from ramodel.experiments.confrontation import network_conditions as given
 from ramodel.experiments.confrontation.network_numbers import Measured
 from ramodel.experiments.confrontation.network_result import Check
 from ramodel.experiments.confrontation.predictions import STAND_INS, Pairs, median_error
 from ramodel.experiments.confrontation.readings import READINGS
 from ramodel.theory import FrobeniusModel
 
-__all__ = ["STATIONARY", "checks"]
-
-STATIONARY = 1e-2
-"""Relative gradient norm above which a network is at no stationary point, of which the exact statements speak."""
+__all__ = ["checks"]
 
 Number = Callable[[Measured], float]
-Reason = Callable[[Measured], str]
-"""Says why a check does not apply, or is not exact; "" where it does."""
 
 
 class _Rule(NamedTuple):
@@ -36,12 +31,14 @@ class _Rule(NamedTuple):
     """Where the statement is exact."""
     band: tuple[float | None, float | None] = (None, 0.1)
     """Where it is not, but its number can be found."""
-    applies: Reason = lambda _: ""
-    exact: Reason = lambda _: ""
+    applies: given.Condition = lambda _: ""
+    exact: given.Condition = lambda _: ""
     bound: bool = False
     """Whether the statement is an upper bound."""
     controlled: bool = True
     """Whether an untrained network must miss it."""
+    missing: str = "the number it needs could not be measured"
+    """Why there is no number, where the check applies."""
 
 
 def checks(trained: Measured, untrained: Measured | None) -> Iterator[Check]:
@@ -62,7 +59,7 @@ def checks(trained: Measured, untrained: Measured | None) -> Iterator[Check]:
             continue
         number = rule.number(trained)
         if math.isnan(number):
-            yield Check(**fields, reason="the number it needs could not be measured")
+            yield Check(**fields, reason=rule.missing)
             continue
         control = rule.number(untrained) if untrained is not None and rule.controlled else math.nan
         why_not_exact = rule.exact(trained)
@@ -100,51 +97,17 @@ def _median(pairs: Callable[[Measured], Pairs]) -> Number:
     return lambda net: median_error(pairs(net))
 
 
-def _none(*reasons: Reason) -> Reason:
-    """Return the reasons, joined, that are not empty."""
-    return lambda net: "; ".join(filter(None, (reason(net) for reason in reasons)))
-
-
-def _of_facts(what: str, unless: Callable[[Facts], bool]) -> Reason:
-    return lambda net: "" if unless(net.facts) else what
-
-
-_linear = _of_facts("blocks are not linear", lambda facts: facts.linear)
-_matrices = _of_facts("blocks are not linear maps of vectors in one stage", lambda facts: facts.jacobians is not None)
-_plain = _of_facts("there are norms inside the blocks", lambda facts: not facts.normed)
-_few = _of_facts("blocks have more than two weight matrices", lambda facts: facts.matrices <= 2)
-_one_matrix = _of_facts("blocks have more than one weight matrix", lambda facts: facts.matrices == 1)
-_two_matrices = _of_facts("blocks have no two weight matrices", lambda facts: facts.matrices == 2)
-_one_stage = _of_facts("there are several stages", lambda facts: facts.stages == 1)
-_whole_head = _of_facts(
-    "the head does not read the last state as it is", lambda facts: facts.head_reads == "the last state"
+_model = given.all_of(
+    given.linear,
+    given.few,
+    given.plain,
+    given.unbiased,
+    given.one_stage,
+    given.whole_head,
+    given.settled,
+    given.positive,
 )
-_labels = _of_facts("labels are not known", lambda facts: facts.labelled)
-_homogeneous = _of_facts("blocks are not 1-homogeneous", lambda facts: facts.homogeneous)
-_embedded = _of_facts("no linear layer makes the first state", lambda facts: facts.embedding is not None)
-
-
-def _stationary(net: Measured) -> str:
-    gradient = net.value("gradient_error")
-    if math.isnan(gradient):
-        return "without labels nothing says whether it is a stationary point"
-    if gradient <= STATIONARY:
-        return ""
-    return f"relative gradient norm {gradient:.2g}: not a stationary point of this loss with these decays"
-
-
-def _decayed_embedding(net: Measured) -> str:
-    return "" if net.model.embedding_decay is not None else "the decay of the embedding was not given"
-
-
-def _works(net: Measured) -> str:
-    if "block_energy" in net.cell and bool(net.cell["block_energy"].notnull().any()):
-        return ""
-    return "no block ends with a layer whose result it adds"
-
-
-_model = _none(_linear, _few, _plain, _one_stage, _whole_head, _stationary)
-_head = _none(_one_stage, _whole_head)
+_head = given.all_of(given.one_stage, given.whole_head)
 
 _STAND_IN_WORDS = {
     "input": "the Jacobian at an input",
@@ -152,6 +115,8 @@ _STAND_IN_WORDS = {
     "mean": "the Jacobian averaged over inputs",
     "secant": "the least-squares secant",
 }
+
+_NOTHING = "the head predicts zero for every singular value"
 
 _RULES: tuple[_Rule, ...] = (
     *(
@@ -163,6 +128,7 @@ _RULES: tuple[_Rule, ...] = (
             _median(partial(Measured.head_pairs, stand_in=stand_in)),
             applies=_head,
             exact=_model,
+            missing=_NOTHING,
         )
         for stand_in in STAND_INS
     ),
@@ -172,7 +138,7 @@ _RULES: tuple[_Rule, ...] = (
         "as above",
         "0: left and right singular vectors coincide",
         Measured.asymmetry,
-        applies=_matrices,
+        applies=given.matrices,
         exact=_model,
     ),
     _Rule(
@@ -181,7 +147,7 @@ _RULES: tuple[_Rule, ...] = (
         "as above",
         "0: J_l(I + J_l) = W^T W/rho (one matrix), J_l = (W^T W/rho - I)_+ (two)",
         Measured.law_error,
-        applies=_none(_matrices, _whole_head),
+        applies=given.all_of(given.matrices, given.whole_head),
         exact=_model,
     ),
     _Rule(
@@ -190,7 +156,7 @@ _RULES: tuple[_Rule, ...] = (
         "as above",
         "0: one matrix, L times",
         Measured.layer_spread,
-        applies=_matrices,
+        applies=given.matrices,
         exact=_model,
     ),
     _Rule(
@@ -199,7 +165,7 @@ _RULES: tuple[_Rule, ...] = (
         "as above",
         "0: m^2 = rho s(1+s)^(2L+1) (one matrix), rho (1+s)^(2L+1) (two, S6)",
         _median(Measured.balance_pairs),
-        applies=_none(_matrices, _whole_head),
+        applies=given.all_of(given.matrices, given.whole_head),
         exact=_model,
     ),
     _Rule(
@@ -208,8 +174,9 @@ _RULES: tuple[_Rule, ...] = (
         "labels, and as above",
         "0: how much classes are stretched says how, block by block",
         _median(Measured.gain_pairs),
-        applies=_labels,
+        applies=given.all_of(given.labels, _head),
         exact=_model,
+        missing="the gain of the class means predicts zero for every singular value",
     ),
     _Rule(
         "S5",
@@ -228,6 +195,7 @@ _RULES: tuple[_Rule, ...] = (
         Measured.step_cv_error,
         applies=_head,
         exact=_model,
+        missing=_NOTHING,
     ),
     _Rule(
         "S6",
@@ -237,7 +205,7 @@ _RULES: tuple[_Rule, ...] = (
         _reading("rank_error"),
         tolerance=0.0,
         band=(None, 1.0),
-        applies=_none(_two_matrices, _head),
+        applies=given.all_of(given.two_matrices, _head),
         exact=_model,
     ),
     _Rule(
@@ -258,7 +226,7 @@ _RULES: tuple[_Rule, ...] = (
         "1: equal steps on a line; 0: weight decay acts (S1, S6)",
         _reading("inverse_slope"),
         band=(0.5, 1.5),
-        applies=lambda net: "" if net.facts.normed else "no norm ends the branch, so decay is no transport cost",
+        applies=given.norm_ends,
         exact=lambda _: "singular values, not eigenvalues; which penalty acts is the question",
     ),
     _Rule(
@@ -268,7 +236,7 @@ _RULES: tuple[_Rule, ...] = (
         "as above, for the numbers of which S7 speaks",
         _reading("inverse_slope_eigen"),
         band=(0.5, 1.5),
-        applies=lambda net: "" if net.facts.normed else "no norm ends the branch, so decay is no transport cost",
+        applies=given.norm_ends,
         exact=lambda _: "which penalty acts is the question",
     ),
     _Rule(
@@ -279,8 +247,8 @@ _RULES: tuple[_Rule, ...] = (
         _reading("gradient_bound_excess"),
         tolerance=1e-6,
         band=(None, 0.05),
-        applies=_labels,
-        exact=_linear,
+        applies=given.labels,
+        exact=given.all_of(given.linear, given.plain),
         bound=True,
         controlled=False,
     ),
@@ -291,7 +259,7 @@ _RULES: tuple[_Rule, ...] = (
         "0: blocks preserve the norm of gradients",
         _reading("gradient_norm_spread"),
         band=(None, 0.5),
-        applies=_labels,
+        applies=given.labels,
         exact=lambda _: "the theory bounds it by ln(1 + s_1), it does not say how small that is",
         controlled=False,
     ),
@@ -301,7 +269,7 @@ _RULES: tuple[_Rule, ...] = (
         "linear blocks of one matrix, a stationary point",
         "0: lam_J(tr J + |J|^2) = lam_W |W|^2 for every block, without any singular vector",
         Measured.energy_error,
-        applies=_none(_matrices, _one_matrix, _whole_head),
+        applies=given.all_of(given.matrices, given.one_matrix, given.whole_head),
         exact=_model,
     ),
     _Rule(
@@ -320,8 +288,10 @@ _RULES: tuple[_Rule, ...] = (
         "1-homogeneous blocks without biases, a stationary point",
         "0: lam_E |E|^2 = lam_W |W|^2",
         Measured.embedding_error,
-        applies=_none(_embedded, _decayed_embedding),
-        exact=_none(_homogeneous, _stationary, _of_facts("the head has a bias", lambda facts: not facts.head_biased)),
+        applies=given.all_of(given.embedded, given.decayed_embedding),
+        exact=given.all_of(
+            given.homogeneous, given.homogeneous_end, given.one_stage, given.stationary, given.head_unbiased
+        ),
     ),
     _Rule(
         "S19",
@@ -330,8 +300,8 @@ _RULES: tuple[_Rule, ...] = (
         "0: each block's weights cost what they gain against the loss",
         _reading("work_scatter"),
         tolerance=2e-2,
-        applies=_none(_labels, _works),
-        exact=_stationary,
+        applies=given.all_of(given.labels, given.works),
+        exact=given.stationary,
     ),
     _Rule(
         "S19",
@@ -340,8 +310,8 @@ _RULES: tuple[_Rule, ...] = (
         "0: lam_W |W|^2 = -<dl/dz, z>",
         Measured.head_work_error,
         tolerance=2e-2,
-        applies=_labels,
-        exact=_none(_stationary, _of_facts("the head has a bias", lambda facts: not facts.head_biased)),
+        applies=given.labels,
+        exact=given.all_of(given.stationary, given.head_unbiased),
     ),
     _Rule(
         "S19",
@@ -350,7 +320,7 @@ _RULES: tuple[_Rule, ...] = (
         "0: Euler's identity",
         _reading("euler_spread"),
         tolerance=1e-6,
-        applies=_none(_labels, _homogeneous, _one_stage),
+        applies=given.all_of(given.labels, given.homogeneous, given.one_stage),
         controlled=False,
     ),
     _Rule(
@@ -360,7 +330,7 @@ _RULES: tuple[_Rule, ...] = (
         "0: what is left of the loss is what the head costs",
         _reading("euler_error"),
         tolerance=2e-2,
-        applies=_none(_labels, _homogeneous, _one_stage),
-        exact=_none(_stationary, _of_facts("the head has a bias", lambda facts: not facts.head_biased)),
+        applies=given.all_of(given.labels, given.homogeneous, given.one_stage),
+        exact=given.all_of(given.homogeneous_end, given.stationary, given.head_unbiased),
     ),
 )

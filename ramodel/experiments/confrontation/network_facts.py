@@ -37,11 +37,12 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     skip
         As `ramodel.measure` found or was told.
     linear, homogeneous
-        Whether every block is affine, and whether ``block(2 h) = 2 block(h)``, tried at the inputs.
+        Whether every block is affine, and whether ``block(2 h) = 2 block(h)``, tried at the inputs; with BatchNorm it
+        never is, for S19 is about the network that normalises by the mini-batch.
     matrices
         Most weight matrices in a block.
-    biased, normed
-        Whether blocks have biases, or norms.
+    biased, normed, norm_ends_branch
+        Whether blocks have biases, or norms, and whether scale and shift of a norm are the last operation of each.
     head_biased
         Whether the head has one.
     head_reads
@@ -67,6 +68,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     matrices: int
     biased: bool
     normed: bool
+    norm_ends_branch: bool
     head_biased: bool
     head_reads: HeadReads
     labelled: bool
@@ -106,17 +108,21 @@ def found_facts(
         states = torch.stack([*(received for received, _ in calls), calls[-1][1]]).flatten(2).cpu().numpy()
         if linear and len(stages[0].shape) == 1:
             jacobians = np.stack([_jacobian(block, calls[0][0]) for block in blocks])
+    homogeneous = all(_homogeneous(block, received) for block, (received, _) in zip(blocks, calls, strict=True))
     inner = [module for block in blocks for module in block.modules()]
+    of_norms = {parameter for module in inner if isinstance(module, _NORMS) for parameter in module.parameters()}
+    outputs = [set(network.output_parameters(block)) for block in blocks]
     return Facts(
         depth=len(blocks),
         stages=len(stages),
         size=stages[-1].size,
         skip=skip,
         linear=linear,
-        homogeneous=all(_homogeneous(block, received) for block, (received, _) in zip(blocks, calls, strict=True)),
+        homogeneous=homogeneous and not any(isinstance(module, _BatchNorm) for module in inner),
         matrices=max(sum(parameter.ndim > 1 for parameter in block.parameters()) for block in blocks),
         biased=any(getattr(module, "bias", None) is not None and not isinstance(module, _NORMS) for module in inner),
         normed=any(isinstance(module, _NORMS) for module in inner),
+        norm_ends_branch=all(output and output <= of_norms for output in outputs),
         head_biased=network.head.bias is not None,
         head_reads=_READS[stages[-1].read],
         labelled=labelled,

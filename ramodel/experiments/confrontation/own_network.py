@@ -188,6 +188,8 @@ def _measured(
     """Measure a network as the cell of a sweep is measured, and look at what it is made of."""
     skips = set(spectra.dataset["skip"].values.tolist())
     if not skips <= {"inside", "masked"}:
+        if skips == {"none"}:
+            raise _NotMeasurableError("its blocks have no skips: the theory speaks of residual blocks")
         raise _NotMeasurableError(f"its skip is {', '.join(sorted(skips))}: name blocks that contain their skips")
     if inputs.kind == "input_ids":
         raise _NotMeasurableError("it reads text: the theory speaks of one vector per sample")

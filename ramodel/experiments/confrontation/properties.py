@@ -33,7 +33,7 @@ _ROUNDING = 1e-12
 
 
 def affinity_excess(cell: xr.Dataset) -> float:
-    """Return the affinity of top-C subspaces minus that of random ones, ``C/d``, d numbers in a state (0: chance, RA2)."""
+    """Return the affinity of top-C subspaces minus ``C/d``, that of random ones in states of d numbers (RA2)."""
     sizes = cell["state_size"].values if "state_size" in cell else np.array([cell["spectrum"].sizes["index"]])
     return _mean_of_pairs(cell["subspace_affinity"].values - _classes(cell) / sizes[:, None])
 

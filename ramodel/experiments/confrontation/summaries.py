@@ -49,9 +49,11 @@ def mean(readings: Sequence[float], nets: Sequence[xr.Dataset], function: Functi
     return Summarised(readings[0], interval, "" if interval is None else "one network: interval over inputs")
 
 
-def extreme(readings: Sequence[float], *, smallest: bool = False) -> Summarised:
-    """Return the largest reading, or the smallest one, without an interval."""
-    return Summarised(float(min(readings) if smallest else max(readings)) if readings else math.nan)
+def extreme(readings: Sequence[float], farness: Callable[[float], float], *, nearest: bool = False) -> Summarised:
+    """Return the reading of the greatest `farness`, or of the least, without an interval."""
+    if not readings:
+        return Summarised(math.nan)
+    return Summarised(float(min(readings, key=farness) if nearest else max(readings, key=farness)))
 
 
 def trend(sizes: Sequence[float], readings: Sequence[float], *, logarithmic: bool) -> Summarised:

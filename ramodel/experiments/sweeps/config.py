@@ -108,10 +108,10 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     reading
         Name in `ramodel.experiments.confrontation.READINGS`: the number of one network.
     summary
-        "mean" of the readings over networks, with its 95 % interval over seeds; "worst", the largest one; the
-        "exponent" of the reading across `axis` (slope of logarithms), or its "slope"; the "scatter" of many predicted
-        against measured numbers (slope, R^2, median relative error: the last is judged); the "difference" between an
-        arm and the `control`, paired by seed.
+        "mean" of the readings over networks, with its 95 % interval over seeds; "worst", the one that is farthest from
+        meeting the claim; the "exponent" of the reading across `axis` (slope of logarithms), or its "slope"; the
+        "scatter" of many predicted against measured numbers (slope, R^2, median relative error: the last is judged);
+        the "difference" between an arm and the `control`, paired by seed.
     arms
         Arms that it speaks of, a row each; empty for all that are no controls.
     control

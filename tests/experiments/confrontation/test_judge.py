@@ -100,6 +100,44 @@ def test_worst_is_the_smallest_where_the_band_has_a_lower_end():
     assert row.numeric == pytest.approx(0.9)
 
 
+def test_worst_of_a_band_with_two_ends_is_farthest_from_its_middle():
+    band = Claim(statement="RA2", claim="a", reading="test_accuracy", summary="worst", at_least=0.8, at_most=0.95)
+    cells = sweep()
+    assert judge(cells, config(band))[0].verdict == "holds"
+    cells["t-4-0"] = cell("trained", 4, 0, test_accuracy=0.1)  # the largest reading is still within
+    assert judge(cells, config(band))[0].numeric == pytest.approx(0.1)
+    number = exact("test_accuracy", "worst", theory=0.9, tolerance=0.02)
+    assert judge(sweep(), config(number))[0].verdict == "holds"
+    assert judge(cells, config(number))[0].verdict == "does not hold"
+    cells["c-4-0"] = cell("spoilt", 4, 0, test_accuracy=0.9)  # the control nearest to the claim is its control
+    assert judge(cells, config(band))[0].control is None
+    assert judge(cells, config(number))[0].control == pytest.approx(0.9)
+
+
+def test_a_point_or_control_whose_cells_failed_is_said_to_be_missing():
+    planned = msgspec.structs.replace(
+        config(exact("asymmetry", "mean", axis="network.depth")), axes={"network.depth": DEPTHS}
+    )
+    lost = {name: net for name, net in sweep().items() if not name.startswith("t-8") and not name.startswith("c-16")}
+    rows = judge(lost, planned)
+    assert [row.verdict for row in rows] == ["holds", "not decided", "holds"]
+    assert "no such network was measured" in rows[1].note
+    assert rows[2].control is None  # not the controls of other depths
+    assert "without its control 'spoilt'" in rows[2].note
+
+
+def test_what_was_not_measured_is_not_stationary():
+    unknown = {"t-4-0": cell("trained", 4, 0).drop_vars("stationarity")}
+    assert judge(unknown, config(exact("asymmetry", "worst")))[0].verdict == "holds"
+    assert judge(unknown, config(exact("asymmetry", "worst", stationary=1e-4)))[0].verdict == "not decided"
+
+
+def test_an_infinite_reading_does_not_hold():
+    cells = {f"t-4-{n}": cell("trained", 4, n, test_loss=math.inf if n else 0.1) for n in (0, 1)}
+    claim = Claim(statement="RA2", claim="a", reading="test_loss", at_most=1.0)
+    assert judge(cells, config(claim))[0].verdict == "does not hold"
+
+
 def test_difference_is_paired_by_seed_and_axes():
     claim = Claim(
         statement="RA2",
@@ -116,6 +154,11 @@ def test_difference_is_paired_by_seed_and_axes():
     assert row.control is None
     lonely = {name: net for name, net in sweep().items() if name != "c-4-0"}
     assert judge(lonely, config(claim))[0].numeric == pytest.approx(-(1 / 4 + 2 / 8 + 2 / 16) / 5)
+    lonely = {name: net for name, net in sweep().items() if name != "t-4-0"}
+    assert "1 of 6 networks have no partner" in judge(lonely, config(claim))[0].note
+    reference = {name: net for name, net in sweep().items() if name[0] == "c"}
+    reference |= {f"t-{n}": cell("trained", 4, n).assign_attrs(axes="{}") for n in (0, 1)}  # runs through no axis
+    assert judge(reference, config(claim))[0].numeric == pytest.approx(row.numeric)
 
 
 def test_networks_that_are_not_stationary_or_have_not_learnt_are_not_judged():

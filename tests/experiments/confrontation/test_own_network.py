@@ -125,6 +125,45 @@ def test_norms_and_an_outer_activation():
     assert rows["on a line: line-shape ratio"].control_name == "no structure"
 
 
+class Homogeneous(Normed):
+    """h + BN(B relu(A h)) without biases: 1-homogeneous in evaluation mode at the start, and not in training."""
+
+    def __init__(self, width):
+        super().__init__(width)
+        self.inner = nn.Linear(width, width, bias=False)
+
+    def forward(self, hidden):
+        return hidden + self.norm(self.outer(torch.relu(self.inner(hidden))))
+
+
+def test_batch_normalisation_is_not_homogeneous():
+    """Else Euler's identity, which is about the objective, would seem to fail."""
+    found = confronted(built(Homogeneous).eval(), untrained=False)
+    reasons = {check.question: check.reason for check in found.network.checks}
+    assert reasons["-<g_l, h_l> the same at every layer, spread"] == "blocks are not 1-homogeneous"
+    assert reasons["energy of a block against its work, median error"] == "no decay falls on what ends the blocks"
+    assert "question" in reasons["slope of 1/s_l against l is 1"]
+    assert found.exit_code == 0
+    decayed = confronted(built(Homogeneous).eval(), untrained=False, decay_norms=True).network
+    assert any(row.claim == "energy of a block against its work, median error" for row in decayed.comparisons)
+
+
+def test_a_norm_before_the_head_and_biases_are_no_exact_model():
+    network = built()
+    network.insert(4, nn.LayerNorm(5).double())
+    reasons = {check.question: check.reason for check in confronted(network.eval(), untrained=False).network.checks}
+    assert "something unknown" in reasons["-<g_l, h_l> against the energy of the head, largest error"]
+    assert "something unknown" in reasons["energy of the embedding against that of the head"]
+    assert reasons["slope of 1/s_l against l is 1"] == "no norm ends the branch, so decay is no transport cost"
+    network = built()
+    for block in network[1:4]:
+        block.linear.bias = nn.Parameter(torch.ones(5).double())
+        block.linear.weight.data -= 3.0 * torch.eye(5).double()
+    reasons = {check.question: check.reason for check in confronted(network.eval(), untrained=False).network.checks}
+    assert "blocks have biases" in reasons["blocks symmetric, largest |J - J^T|/|J|"]
+    assert "another branch" in reasons["all blocks equal, largest departure from their mean"]
+
+
 def test_without_labels_what_needs_them_says_so():
     points = data()
     unlabelled = Inputs(values=points.values, kind="inputs")
@@ -142,7 +181,7 @@ def test_a_network_without_a_linear_head_still_has_its_properties():
     assert (
         confronted(built(), untrained=False, skip="none", blocks=["1", "2", "3"])
         .network.checks[0]
-        .reason.startswith("its skip is none")
+        .reason.startswith("its blocks have no skips")
     )
 
 

@@ -58,9 +58,14 @@ def test_one_network_has_an_interval_over_its_inputs():
 
 
 def test_extremes_and_what_is_missing():
-    assert extreme([1.0, 3.0, 2.0]).value == 3.0
-    assert extreme([1.0, 3.0, 2.0], smallest=True).value == 1.0
-    for missing in (extreme([]), mean([], [], lambda _: 0.0), difference([]), trend([4, 8], [1, 2], logarithmic=False)):
+    assert extreme([1.0, 3.0, 2.0], abs).value == 3.0
+    assert extreme([1.0, 3.0, 2.0], abs, nearest=True).value == 1.0
+    for missing in (
+        extreme([], abs),
+        mean([], [], lambda _: 0.0),
+        difference([]),
+        trend([4, 8], [1, 2], logarithmic=False),
+    ):
         assert math.isnan(missing.value)
         assert missing.interval is None
     assert "three sizes" in trend([4.0, 8.0], [1.0, 2.0], logarithmic=True).note
