@@ -95,20 +95,24 @@ def run_sweep_batch(
     *,
     data_folder: Path | None = None,
     device: str = "cpu",
-) -> list[xr.Dataset | FloatingPointError]:
+    folders: Sequence[Path | None] | None = None,
+    stop_after: float | None = None,
+) -> list[xr.Dataset | FloatingPointError | None]:
     """Train several networks as one programme, then measure each: `run_sweep_cell` of all, up to rounding.
 
     Parameters
     ----------
     batch
         Cells that differ in seeds and `FREE_SETTINGS` of the training only.
-    config, data_folder, device
+    config, data_folder, device, stop_after
         As in `run_sweep_cell`.
+    folders
+        Of checkpoints, one for each cell.
 
     Returns
     -------
-    list of xarray.Dataset or FloatingPointError
-        The error where an objective stopped being finite.
+    list of xarray.Dataset, FloatingPointError or None
+        The error where an objective stopped being finite; None where `stop_after` ended the training.
 
     Raises
     ------
@@ -120,23 +124,30 @@ def run_sweep_batch(
     datasets = [loaded[cell.data, cell.seed] for cell in batch]
     settings = zip(batch, datasets, strict=True)
     networks = [build_network(network_config(cell.network, dataset, cell.seed)) for cell, dataset in settings]
-    during = [_during(cell, dataset, None) for cell, dataset in zip(batch, datasets, strict=True)]
+    kept = [None] * len(batch) if folders is None else folders
+    during = [_during(cell, dataset, folder) for cell, dataset, folder in zip(batch, datasets, kept, strict=True)]
     results = train_many(
         networks,
         datasets,
         [cell.training for cell in batch],
         device=target,
         progress=False,
+        folders=kept,
+        stop_after=stop_after,
         callbacks=during,
         errors="return",
     )
     parts = zip(batch, datasets, networks, results, during, strict=True)
-    return [
-        result
-        if isinstance(result, FloatingPointError)
-        else _described(cell, config, dataset, network, result, looks, target).assign_attrs(batch=len(batch))
-        for cell, dataset, network, result, looks in parts
-    ]
+    found: list[xr.Dataset | FloatingPointError | None] = []
+    for cell, dataset, network, result, looks in parts:
+        if isinstance(result, FloatingPointError):
+            found.append(result)
+        elif result.stopped_by == "stop after":
+            found.append(None)
+        else:
+            described = _described(cell, config, dataset, network, result, looks, target)
+            found.append(described.assign_attrs(batch=len(batch)))
+    return found
 
 
 def sweep_device(device: str) -> torch.device:

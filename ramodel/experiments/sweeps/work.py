@@ -107,7 +107,9 @@ def carry_out(job: Job) -> list[Outcome]:
     try:
         return _carry_out_batch(job)
     except Exception as error:  # noqa: BLE001  (no memory for all at once, a layer that cannot be batched, ...)
-        return [_carry_out_cell(job, cell, alone=f"{type(error).__name__}: {error}") for cell in job.cells]
+        why = f"{type(error).__name__}: {error}"
+    # Behind the handler: the error holds on to whatever the batch had on the device.
+    return [_carry_out_cell(job, cell, alone=why) for cell in job.cells]
 
 
 def _carry_out_cell(job: Job, cell: SweepCell, **attributes: str) -> Outcome:
@@ -172,11 +174,19 @@ def _pool(workers: int, jobs: Iterable[Job]) -> Iterator[list[Outcome]]:
 def _carry_out_batch(job: Job) -> list[Outcome]:
     from ramodel.experiments.sweeps.run import run_sweep_batch
 
-    if job.deadline is not None and job.deadline <= time.time():
+    left = None if job.deadline is None else job.deadline - time.time()
+    if left is not None and left <= 0.0:
         return [Outcome(name=cell.name) for cell in job.cells]
     began = time.perf_counter()
-    with _one_thread(), _marked(job.store, job.cells):
-        results = run_sweep_batch(job.cells, job.config, data_folder=job.data_folder, device=job.device)
+    with _one_thread(), _marked(job.store, job.cells) as folders:
+        results = run_sweep_batch(
+            job.cells,
+            job.config,
+            data_folder=job.data_folder,
+            device=job.device,
+            folders=folders,
+            stop_after=left,
+        )
     each = (time.perf_counter() - began) / len(job.cells)
     return [
         _failed(cell, result)

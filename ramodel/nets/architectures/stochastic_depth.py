@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from ramodel.checks import positive
 
-__all__ = ["StochasticDepth", "draw_kept_branches", "require_keep_probability"]
+__all__ = ["StochasticDepth", "branch_counts", "draw_kept_branches", "require_keep_probability"]
 
 _STREAM = 13
 """Sets these random numbers apart from others that are drawn from the same (seed, epoch, step)."""
@@ -56,7 +56,11 @@ class StochasticDepth(nn.Module):
 
     def set_kept(self, kept: bool) -> None:
         """Say whether the branch counts in the next steps of training."""
-        self.kept.fill_((1.0 / self.keep_probability if self.rescale else 1.0) if kept else 0.0)
+        self.kept.fill_(self.count(kept))
+
+    def count(self, kept: bool) -> float:
+        """Return how often a branch counts in training that is kept, or is not."""
+        return (1.0 / self.keep_probability if self.rescale else 1.0) if kept else 0.0
 
     def forward(self, branch: Tensor) -> Tensor:
         """Return `branch` times what it counts."""
@@ -69,11 +73,21 @@ class StochasticDepth(nn.Module):
 
 def draw_kept_branches(network: nn.Module, seed: int, epoch: int, step: int) -> None:
     """Draw which branches of `network` are kept in a step, from these three numbers alone: so runs can be resumed."""
+    for module, kept in _draws(network, seed, epoch, step):
+        module.set_kept(kept)
+
+
+def branch_counts(network: nn.Module, seed: int, epoch: int, step: int) -> list[float]:
+    """Return what `draw_kept_branches` writes into the buffers `kept` of `network`, in order, and leave them alone."""
+    return [module.count(kept) for module, kept in _draws(network, seed, epoch, step)]
+
+
+def _draws(network: nn.Module, seed: int, epoch: int, step: int) -> list[tuple[StochasticDepth, bool]]:
     modules = [module for module in network.modules() if isinstance(module, StochasticDepth) and module.is_random]
-    if modules:
-        draws = np.random.default_rng([seed, epoch, step, _STREAM]).random(len(modules))
-        for module, draw in zip(modules, draws.tolist(), strict=True):
-            module.set_kept(draw < module.keep_probability)
+    if not modules:
+        return []
+    draws = np.random.default_rng([seed, epoch, step, _STREAM]).random(len(modules))
+    return [(module, draw < module.keep_probability) for module, draw in zip(modules, draws.tolist(), strict=True)]
 
 
 def require_keep_probability(keep_probability: float, *, skip: bool) -> None:

@@ -33,15 +33,13 @@ def step_products(precision: Precision, device: torch.device) -> Iterator[None]:
         yield
         return
     # Not `fp32_precision`: torch.compile reads these older names, which raise where only the newer ones were set.
-    settings = (torch.backends.cuda.matmul, torch.backends.cudnn)
-    before = [setting.allow_tf32 for setting in settings]
-    for setting in settings:
-        setting.allow_tf32 = precision == "tf32"
+    matrices, convolutions = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = matrices.allow_tf32, convolutions.allow_tf32
+    matrices.allow_tf32 = convolutions.allow_tf32 = precision == "tf32"
     try:
         yield
     finally:
-        for setting, value in zip(settings, before, strict=True):
-            setting.allow_tf32 = value
+        matrices.allow_tf32, convolutions.allow_tf32 = before
 
 
 @contextmanager

@@ -1,28 +1,21 @@
 """Many small networks trained as one batched programme."""
 
-import math
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal, overload
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal, overload
 
 import msgspec
 import torch
 
-from ramodel.checks import one_of
+from ramodel.checks import one_of, positive, writable_folder
 from ramodel.nets.architectures.trainable import TrainableNetwork
 from ramodel.nets.data.datasets import Dataset
-from ramodel.nets.training.arithmetic import (
-    deterministic_algorithms,
-    flushed_denormals,
-    forward_products,
-    step_products,
-)
+from ramodel.nets.training.arithmetic import deterministic_algorithms, flushed_denormals, step_products
 from ramodel.nets.training.checkpoints import differing_fields
 from ramodel.nets.training.config import TrainingConfig
-from ramodel.nets.training.first_order import learning_rate
-from ramodel.nets.training.losses import mean_losses
+from ramodel.nets.training.devices import usable_device
 from ramodel.nets.training.run import Run, TrainingCallback
-from ramodel.nets.training.stacked import StackedNetworks
-from ramodel.nets.training.stacked_optimisers import stacked_optimiser
+from ramodel.nets.training.stacked_training import StackedTraining, failure_of
 from ramodel.nets.training.train import TrainingResult, new_run, result_of
 from ramodel.progress import Progress, progress_bar
 
@@ -56,6 +49,8 @@ def train_many(
     *,
     device: str | torch.device = ...,
     progress: bool = ...,
+    folders: Sequence[Path | None] | None = ...,
+    stop_after: float | None = ...,
     callbacks: Sequence[TrainingCallback | None] | None = ...,
     errors: Literal["raise"] = ...,
 ) -> list[TrainingResult]: ...
@@ -69,6 +64,8 @@ def train_many(
     *,
     device: str | torch.device = ...,
     progress: bool = ...,
+    folders: Sequence[Path | None] | None = ...,
+    stop_after: float | None = ...,
     callbacks: Sequence[TrainingCallback | None] | None = ...,
     errors: Literal["return"],
 ) -> list[TrainingResult | FloatingPointError]: ...
@@ -81,14 +78,15 @@ def train_many(
     *,
     device: str | torch.device = "cpu",
     progress: bool = True,
+    folders: Sequence[Path | None] | None = None,
+    stop_after: float | None = None,
     callbacks: Sequence[TrainingCallback | None] | None = None,
     errors: Literal["raise", "return"] = "raise",
 ) -> list[TrainingResult] | list[TrainingResult | FloatingPointError]:
     """Train networks of one architecture at once: the numbers of `train`, one after the other, up to rounding.
 
     Every operation is done for all networks together, which on a CPU saves most of what small operations cost beside
-    their arithmetic, and on a GPU fills it. A network that has met its tolerance leaves the batch; nothing is written
-    on the way.
+    their arithmetic, and on a GPU fills it. A network that has met its tolerance leaves the batch.
 
     Parameters
     ----------
@@ -100,6 +98,11 @@ def train_many(
         One for each network; they may differ in `FREE_SETTINGS`. The optimiser is "sgd", "adam" or "adamw".
     device, progress
         As in `train`.
+    folders
+        One for each network or None: its checkpoints, from which it goes on. They are those of `train`, which can go on
+        from them as well.
+    stop_after
+        Seconds, as in `train`, for the batch as a whole.
     callbacks
         One for each network or None, as `callback` of `train`.
     errors
@@ -132,23 +135,43 @@ def train_many(
     [1.0, 1.0, 1.0]
     """
     one_of("errors", errors, ["raise", "return"])
+    if stop_after is not None:
+        positive("stop_after", stop_after)
     called = [None] * len(networks) if callbacks is None else list(callbacks)
-    _check(networks, datasets, configs, called)
+    folders_of_all = [None] * len(networks) if folders is None else list(folders)
+    _check(networks, datasets, configs, called, folders_of_all)
     title = f"{len(networks)} x {type(networks[0]).__name__}, depth {networks[0].config.depth}"
     with (
         flushed_denormals(),
         deterministic_algorithms(configs[0].deterministic),
+        step_products("float32", usable_device(device)),
         progress_bar(title, configs[0].iterations, show=progress) as bar,
         progress_bar("", None, show=False) as silent,
     ):
-        runs = [
-            new_run(network, dataset, config, device=device, progress=silent, callback=callback)
-            for network, dataset, config, callback in zip(networks, datasets, configs, called, strict=True)
-        ]
+        runs: list[Run] = []
+        first_with: dict[int, Run] = {}
+        for each in zip(networks, datasets, configs, folders_of_all, called, strict=True):
+            network, dataset, config, folder, callback = each
+            shared = first_with.get(id(dataset))
+            run = new_run(
+                network,
+                dataset,
+                config,
+                device=device,
+                progress=silent,
+                folder=None if folder is None else writable_folder("folders", folder),
+                stop_after=stop_after,
+                callback=callback,
+                shared=shared,
+            )
+            run.resume()
+            first_with.setdefault(id(dataset), run)
+            runs.append(run)
         ends: dict[int, TrainingResult | FloatingPointError] = {}
-        for run, failure in _descend(runs, bar):
-            number = runs.index(run)
-            ends[number] = result_of(run, datasets[number]) if failure is None else failure
+        for epoch in sorted({run.iteration for run in runs}):  # several, if a kill fell between two checkpoints
+            for run, failure in _descend([run for run in runs if run.iteration == epoch], bar):
+                number = runs.index(run)
+                ends[number] = result_of(run, datasets[number]) if failure is None else failure
     found = [ends[number] for number in range(len(runs))]
     if errors == "raise":
         for end in found:
@@ -159,8 +182,9 @@ def train_many(
 
 def _descend(runs: Sequence[Run], bar: Progress) -> Iterator[tuple[Run, FloatingPointError | None]]:
     """Train until every run is over; yield each one when it ends, and what ended it if it failed."""
-    failures = {run.network: _failure(run.look, 0) for run in runs}
+    failures = {run.network: None if run.history else failure_of(run.look, 0) for run in runs}
     going, together = list(runs), None
+    bar.advance(runs[0].iteration, status="")
     while going:
         left = [run for run in going if failures[run.network] is None and not run.is_over]
         for run in going:
@@ -169,81 +193,18 @@ def _descend(runs: Sequence[Run], bar: Progress) -> Iterator[tuple[Run, Floating
         if not left:
             return
         if together is None:
-            together = _StackedTraining(left)
+            together = StackedTraining(left)
         elif len(left) < len(going):
             together = together.of(left)
         going = left
+        if any(run.must_stop for run in going):
+            together.save()
+            for run in going:
+                yield run, None
+            return
         losses = together.one_epoch()
         failures = {run.network: failure for run, failure in zip(going, together.report(losses), strict=True)}
         bar.advance(status=f"loss {sum(losses) / len(losses):.4f}")
-
-
-class _StackedTraining:
-    """Runs that stand at the same epoch, their weights and the state of their optimisers stacked."""
-
-    def __init__(self, runs: Sequence[Run]) -> None:
-        self.runs = list(runs)
-        self.config = runs[0].config
-        self.networks = StackedNetworks([run.network for run in runs])
-        self.optimiser = stacked_optimiser(
-            self.config.optimiser,
-            self.networks.weights,
-            self.networks.gradient,
-            self.networks.spread([run.objective.decay for run in runs]),
-            momentum=self.config.momentum,
-        )
-
-    def of(self, runs: Sequence[Run]) -> "_StackedTraining":
-        """Return some of the runs by themselves; the networks hold their weights, see `report`."""
-        kept = torch.tensor([run in runs for run in self.runs], device=self.networks.owner.device)
-        part = _StackedTraining(runs)
-        part.optimiser.take_over(self.optimiser, kept[self.networks.owner])
-        return part
-
-    def one_epoch(self) -> list[float]:
-        """Take the steps of one epoch and return the mean loss of each network on the way."""
-        epoch, config = self.runs[0].iteration, self.config
-        batches = [run.batches for run in self.runs]
-        device = self.networks.weights.device
-        rates = [learning_rate(run.config, epoch, config.iterations) for run in self.runs]
-        spread_rates = self.networks.weights.new_tensor(rates)[self.networks.owner]
-        totals = self.networks.weights.new_zeros(len(self.runs))
-        with step_products(config.precision, device):
-            for step, pieces in enumerate(zip(*(batch.of_epoch(epoch) for batch in batches), strict=True)):
-                inputs, labels = (torch.stack(of_all, dim=1) for of_all in zip(*pieces, strict=True))
-                self.networks.set_step(epoch, step)
-                self.networks.gradient.zero_()
-                with forward_products(config.precision, device):
-                    losses = mean_losses(config.loss, self.networks(inputs), labels)
-                losses.sum().backward()  # type: ignore[no-untyped-call]
-                self.optimiser.step(spread_rates)
-                totals += losses.detach() * len(labels)
-        return (totals / len(batches[0].labels)).tolist()
-
-    def report(self, losses: Sequence[float]) -> list[FloatingPointError | None]:
-        """Tell every run that an epoch is done, and return what failed; a run that is over has its weights."""
-        passes = self.runs[0].iteration + 1
-        is_look = passes % self.config.checkpoint_every == 0 or passes == self.config.iterations
-        is_look = is_look or any(run.seconds_left == 0.0 for run in self.runs)
-        if is_look or any(run.is_called_at(passes) for run in self.runs) or not all(map(math.isfinite, losses)):
-            self.networks.store()
-        return [_failure(_note, run, passes, loss, is_look) for run, loss in zip(self.runs, losses, strict=True)]
-
-
-def _note(run: Run, passes: int, loss: float, is_look: bool) -> None:
-    run.require_finite(loss, passes)
-    if is_look:
-        run.look(passes)
-    else:
-        run.advance(passes, loss)
-
-
-def _failure(action: Callable[..., None], *arguments: Any) -> FloatingPointError | None:
-    try:
-        action(*arguments)
-    except FloatingPointError as error:
-        return error
-    return None
 
 
 def _check(
@@ -251,12 +212,14 @@ def _check(
     datasets: Sequence[Dataset],
     configs: Sequence[TrainingConfig],
     callbacks: Sequence[TrainingCallback | None],
+    folders: Sequence[Path | None],
 ) -> None:
     """Raise ValueError where networks cannot be trained together, or not by `train_many`."""
     count = len(networks)
     if count == 0:
         raise ValueError("networks is empty; it must hold one network or more.")
-    for name, given in (("datasets", datasets), ("configs", configs), ("callbacks", callbacks)):
+    every = {"datasets": datasets, "configs": configs, "callbacks": callbacks, "folders": folders}
+    for name, given in every.items():
         if len(given) != count:
             raise ValueError(f"{name} has {len(given)} entries; with {count} networks it must have {count}.")
     if len({id(network) for network in networks}) < count:

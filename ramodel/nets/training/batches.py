@@ -1,6 +1,6 @@
 """Mini-batches: which samples, and what their images look like, from seed and epoch alone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -9,7 +9,7 @@ from torch import Tensor
 from ramodel.nets.training.augmentation import Augmenter
 from ramodel.nets.training.config import TrainingConfig
 
-__all__ = ["MiniBatches", "epoch_rows"]
+__all__ = ["MiniBatches", "epoch_rows", "side_by_side"]
 
 
 def epoch_rows(
@@ -70,21 +70,41 @@ class MiniBatches:
         self.labels = labels
         self._config = config
         self._at_least = at_least
-        self._augmenter = (
+        self.augmenter = (
             None if config.augmentation == "none" else Augmenter(inputs, image_shape, config.augmentation, config.seed)
         )
 
     def of_epoch(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield inputs and labels of each mini-batch of `epoch`, augmented."""
-        if self._augmenter is None:
+        if self.augmenter is None:
             for rows in self.rows(epoch):
                 yield self.inputs[rows], self.labels[rows]
             return
-        changes = self._augmenter.drawn(epoch)
+        changes = self.augmenter.drawn(epoch)
         everything = torch.arange(len(self.labels), device=self.labels.device)
         for rows in self.rows(epoch):
-            yield self._augmenter.images(everything[rows], changes), self.labels[rows]
+            yield self.augmenter.images(everything[rows], changes), self.labels[rows]
 
     def rows(self, epoch: int) -> list[Tensor | slice]:
         """Return the rows of each mini-batch of `epoch`, on the device."""
         return epoch_rows(self._config, len(self.labels), epoch, at_least=self._at_least, device=self.labels.device)
+
+
+def side_by_side(sets: Sequence[MiniBatches], epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield the mini-batches of `epoch` of K training sets together: inputs [B, K, ...] and labels [B, K].
+
+    One training set that stands there K times, each time in an order of its own, is read in one go.
+    """
+    first = sets[0]
+    if any(each.inputs is not first.inputs or each.augmenter is not None for each in sets):
+        for pieces in zip(*(each.of_epoch(epoch) for each in sets), strict=True):
+            inputs, labels = (torch.stack(of_all, dim=1) for of_all in zip(*pieces, strict=True))
+            yield inputs, labels
+        return
+    for rows in zip(*(each.rows(epoch) for each in sets), strict=True):
+        if isinstance(rows[0], slice):
+            everything = torch.arange(len(first.labels), device=first.labels.device)
+            chosen = everything[:, None].expand(-1, len(sets))
+        else:
+            chosen = torch.stack(rows, dim=1)
+        yield first.inputs[chosen], first.labels[chosen]

@@ -139,6 +139,7 @@ class Run:
         if saved.data_digest != self._digest:
             raise ValueError(f"folder {str(self._folder)!r} holds a checkpoint of another data set. {way_out}")
         self.network.load_state_dict(saved.network.state_dict())
+        self.network.eval()  # as every look leaves it: a run that is over is not looked at again
         self.iteration = self._kept = self._resumed_at = saved.iteration
         self.history = list(saved.history)
         self.restored = saved.optimiser

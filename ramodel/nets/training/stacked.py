@@ -20,7 +20,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ramodel.nets.architectures.network import ResidualNetwork
-from ramodel.nets.architectures.stochastic_depth import StochasticDepth
+from ramodel.nets.architectures.stochastic_depth import StochasticDepth, branch_counts
 from ramodel.nets.architectures.trainable import TrainableNetwork
 from ramodel.nets.training.objective import batch_norms
 
@@ -73,7 +73,9 @@ class StackedNetworks:
             if name not in trained
         }
         kept = networks[0].state_dict().keys()
-        self._drawn = [name for name, _ in networks[0].named_buffers() if name not in kept]
+        drawn = [name for name, _ in networks[0].named_buffers() if name not in kept]
+        self._counts = self.weights.new_ones(len(drawn), len(networks))  # of branches, in this step
+        self._constants |= dict(zip(drawn, self._counts, strict=True))
         model = copy.deepcopy(networks[0]).train()
         for norm in batch_norms(model):
             norm.track_running_stats = False  # in training mode: normalises by the mini-batch alone
@@ -91,14 +93,18 @@ class StackedNetworks:
 
     @torch.no_grad()
     def set_step(self, epoch: int, step: int) -> None:
-        """Let every network draw what is random in a step of training, such as the branches that are left out."""
-        if not self._drawn:
+        """Draw for every network the branches that are left out in a step of training, as its own `set_step` does."""
+        if len(self._counts) == 0:
             return
-        for network in self.networks:
-            network.set_step(epoch, step)
-        buffers = [dict(network.named_buffers()) for network in self.networks]
-        for name in self._drawn:
-            torch.stack([own[name] for own in buffers], out=self._constants[name])
+        counts = [branch_counts(network, network.config.seed, epoch, step) for network in self.networks]
+        on_host = torch.tensor(counts, dtype=self._counts.dtype, pin_memory=self._counts.is_cuda)
+        self._counts.copy_(on_host.T, non_blocking=True)
+
+    def by_parameter(self, vector: Tensor) -> dict[str, Tensor]:
+        """Return a vector [n], laid out as `weights`, parameter by parameter, each [K, ...]."""
+        pieces = torch.split(vector, [parameter.numel() for parameter in self._parameters.values()])
+        named = zip(self._parameters.items(), pieces, strict=True)
+        return {name: piece.view_as(parameter) for (name, parameter), piece in named}
 
     @torch.no_grad()
     def store(self) -> None:

@@ -29,13 +29,14 @@ class StackedOptimiser(ABC):
         Moving averages [n] that the steps depend on.
     """
 
-    averages: int
+    averages: tuple[str, ...]
+    """Names of the state, as torch has them."""
 
     def __init__(self, weights: Tensor, gradient: Tensor, decay: Tensor) -> None:
         self.weights, self.gradient, self.decay = weights, gradient, decay
 
         self.steps = 0
-        self.state = [torch.zeros_like(weights) for _ in range(self.averages)]
+        self.state = [torch.zeros_like(weights) for _ in self.averages]
 
     def take_over(self, other: "StackedOptimiser", entries: Tensor) -> None:
         """Go on from where `other`, of the same name, stands at these entries of its vectors, a mask [n]."""
@@ -48,13 +49,14 @@ class StackedOptimiser(ABC):
 
 
 class _Sgd(StackedOptimiser):
-    averages = 1
+    averages = ("momentum_buffer",)
 
     def __init__(self, weights: Tensor, gradient: Tensor, decay: Tensor, momentum: float) -> None:
         super().__init__(weights, gradient, decay)
         self.momentum = momentum
 
     def step(self, rates: Tensor) -> None:
+        self.steps += 1
         (velocity,) = self.state
         self.gradient.addcmul_(self.decay, self.weights)
         velocity.mul_(self.momentum).add_(self.gradient)
@@ -64,7 +66,7 @@ class _Sgd(StackedOptimiser):
 class _Adam(StackedOptimiser):
     """With torch's constants."""
 
-    averages = 2
+    averages = ("exp_avg", "exp_avg_sq")
 
     def __init__(self, weights: Tensor, gradient: Tensor, decay: Tensor, *, decoupled: bool) -> None:
         super().__init__(weights, gradient, decay)

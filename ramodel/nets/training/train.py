@@ -177,12 +177,19 @@ def new_run(
     folder: Path | None = None,
     stop_after: float | None = None,
     callback: TrainingCallback | None = None,
+    shared: Run | None = None,
 ) -> Run:
-    """Move `network` and data where they belong and return their run before its first look; raise as `train` does."""
+    """Move `network` and data where they belong and return their run before its first look; raise as `train` does.
+
+    A run that has the same data set may be `shared`: then the training set lies on the device once.
+    """
     _check_fit(network, dataset, config)
     # Weights of convolutions lie as the images do, which come in the order of NumPy: channels last.
     network.to(usable_device(device), parameter_type(config.precision)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    inputs, labels = _tensors(network, dataset.train_inputs, dataset.train_labels)
+    if shared is None:
+        inputs, labels = _tensors(network, dataset.train_inputs, dataset.train_labels)
+    else:
+        inputs, labels = shared.batches.inputs, shared.batches.labels
     at_least = 2 if batch_norms(network) else 1
     batches = MiniBatches(inputs, labels, dataset.image_shape, config, at_least=at_least)
     objective = TrainingObjective(network, inputs, labels, config.loss, config.decays, batches=batches.rows(0))

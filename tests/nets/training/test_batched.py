@@ -1,5 +1,7 @@
 """`train_many` against `train` one after the other: in float64 the same numbers up to rounding."""
 
+import shutil
+
 import msgspec
 import numpy as np
 import pytest
@@ -142,6 +144,36 @@ def test_a_network_that_diverges_does_not_touch_the_others(few_digits):
     assert_same(found[::2], expected, ours[::2], theirs[::2])
     with pytest.raises(FloatingPointError, match=r"learning_rate 1e\+200"):
         train_many(new_networks(family, few_digits), [few_digits] * 3, configs, progress=False)
+
+
+@pytest.mark.parametrize("optimiser", ["sgd", "adam"])
+def test_a_batch_in_slices_gives_the_numbers_of_the_whole_batch_bit_for_bit(optimiser, few_digits, tmp_path):
+    """Checkpoints fall between looks and at one; one network ends before; the last slice may be `train`'s."""
+    config = msgspec.structs.replace(SGD, optimiser=optimiser, learning_rate=2e-3, iterations=4)
+    configs = [
+        msgspec.structs.replace(each, tolerance=1.0 if number == 1 else 1e-9)
+        for number, each in enumerate(settings_of_each(config))
+    ]
+    datasets, folders = [few_digits] * 3, [tmp_path / str(number) for number in range(3)]
+    whole = new_networks(FULLY_CONNECTED[4], few_digits)
+    expected = train_many(whole, datasets, configs, progress=False)
+    stops = []
+    while not stops or "stop after" in stops[-1]:
+        sliced = new_networks(FULLY_CONNECTED[4], few_digits)
+        options = {"folders": folders, "stop_after": 1e-9, "progress": False}
+        found = train_many(sliced, datasets, configs, **options)
+        stops.append([result.stopped_by for result in found])
+        if len(stops) == 3:
+            alone = new_networks(FULLY_CONNECTED[4], few_digits)[0]
+            copied = shutil.copytree(folders[0], tmp_path / "copied")
+            by_itself = train(alone, few_digits, configs[0], folder=copied, progress=False)
+    assert len(stops) == 4
+    assert [msgspec.structs.replace(result, seconds=0.0) for result in found] == [
+        msgspec.structs.replace(result, seconds=0.0) for result in expected
+    ]
+    for network, reference in zip(sliced, whole, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(network.parameters(), reference.parameters(), strict=True))
+    assert_same([by_itself], expected[:1], [alone], whole[:1])
 
 
 class Watching:

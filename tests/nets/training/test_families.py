@@ -69,6 +69,10 @@ def test_a_run_in_slices_equals_the_whole_run_bit_for_bit(settings, config, digi
     assert stops[0] == "stop after"
     assert timeless(found) == timeless(expected)
     assert same(sliced, whole)
+    again = new(settings, digits)
+    assert timeless(train(again, digits, config, folder=tmp_path, progress=False)) == timeless(expected)
+    assert same(again, whole)
+    assert not again.training
 
 
 def test_a_kill_costs_no_more_than_what_came_after_the_last_checkpoint(digits, tmp_path):

@@ -31,7 +31,13 @@ def every_case(function):
 def test_value_equals_the_slow_objective(kind, loss, skip):
     objective = make(kind, loss, skip=skip)
     expected = reference.objective(
-        kind, weights_of(objective.network), objective.inputs.numpy(), objective.labels.numpy(), loss, DECAYS[:3], skip=skip
+        kind,
+        weights_of(objective.network),
+        objective.inputs.numpy(),
+        objective.labels.numpy(),
+        loss,
+        DECAYS[:3],
+        skip=skip,
     )
     assert float(objective(objective.point()).value) == pytest.approx(expected, rel=tolerances.DENSE_FLOAT64)
 
