@@ -37,6 +37,7 @@ __all__ = ["write_confrontation"]
 _FIGURES = "figures"
 _COLOURS = 96
 """Colours of a figure inlined in the page: a third of the size, and no difference to be seen."""
+_ORDER = {law: place for place, law in enumerate(LAWS)}
 _VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 _TYPOGRAPHY = (
     (re.compile(r"(?<![\w.&#])(\w|lam|rho)_(\w{1,3}|\([^()\s]{1,7}\))(?![\w(])"), r"\1<sub>\2</sub>"),
@@ -100,10 +101,10 @@ def write_confrontation(
     confrontation: Confrontation,
     *,
     command: str,
-    jobs: int | None = 1,
+    jobs: int | None = None,
     progress: bool = True,
 ) -> list[Path]:
-    """Write README.md, figures/ and index.html of a confrontation; return all paths.
+    """Write README.md, figures/ and index.html of a confrontation, laws in the order of `LAWS`; return all paths.
 
     The page is one file: figures and style are in it, it asks for nothing else and runs no program. The same
     confrontation gives the same bytes, and each file is replaced as a whole.
@@ -117,7 +118,7 @@ def write_confrontation(
     command
         What repeats it.
     jobs
-        Processes that draw; None for one on each core. A figure takes about two seconds.
+        Processes that draw; None for one on each core, no more than there are laws. A figure takes about two seconds.
     progress
         Show a bar on a terminal.
 
@@ -136,13 +137,13 @@ def write_confrontation(
     """
     folder = writable_folder("out_folder", out_folder)
     figures = folder / _FIGURES
-    anchors = _anchors(confrontation.laws)
-    tasks = [
-        joblib.delayed(_draw)(law, anchor, figures) for law, anchor in zip(confrontation.laws, anchors, strict=True)
-    ]
+    laws = sorted(confrontation.laws, key=lambda law: _ORDER.get(law.config.law, len(_ORDER)))
+    anchors = _anchors(laws)
+    tasks = [joblib.delayed(_draw)(law, anchor, figures) for law, anchor in zip(laws, anchors, strict=True)]
     if tasks:
         figures.mkdir(exist_ok=True)
-    pool = joblib.Parallel(n_jobs=-1 if jobs is None else integer("jobs", jobs), return_as="generator")
+    workers = joblib.cpu_count() if jobs is None else integer("jobs", jobs)
+    pool = joblib.Parallel(n_jobs=max(1, min(workers, len(tasks))), return_as="generator")
     pictures: dict[str, list[_Picture]] = {}
     paths: list[Path] = []
     with progress_bar("figures", len(tasks), show=progress) as bar:
@@ -150,9 +151,7 @@ def write_confrontation(
             pictures[anchor] = drawn
             paths += written
             bar.advance(status=anchor)
-    sections = [
-        _section(law, anchor, pictures[anchor]) for law, anchor in zip(confrontation.laws, anchors, strict=True)
-    ]
+    sections = [_section(law, anchor, pictures[anchor]) for law, anchor in zip(laws, anchors, strict=True)]
     inlined = {path.stem: _inlined(path) for path in paths if path.suffix == ".png"}
     content = _content(confrontation, sections, command)
     page, readme = template("confrontation.html.j2"), template("confrontation.md.j2")

@@ -68,4 +68,4 @@ def _maps(figure: Figure, place: SubplotSpec, shown: Sequence[tuple[Series, Meas
         layer_ticks(axes, cell.depth)
         axes.set_xlabel("layer $m$")
     panels[0].set_ylabel("layer $l$")
-    figure.colorbar(image, ax=panels, shrink=0.8, pad=0.01, label="affinity of subspaces")
+    figure.colorbar(image, ax=panels, shrink=0.8, pad=0.01, label="affinity")

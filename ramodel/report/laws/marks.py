@@ -372,7 +372,7 @@ def _fit(axes: Axes, values: Sequence[float], direction: Direction, logarithmic:
     if wanted:
         axis = axes.xaxis if direction == "x" else axes.yaxis
         log_axis(axis)
-        axis.set_major_locator(LogLocator(numticks=4 if direction == "x" else 5))
+        axis.set_major_locator(LogLocator(numticks=3 if direction == "x" else 5))
         axis.set_major_formatter(LogFormatterSciNotation())
         room = (greatest / least) ** 0.15
         ends(least / room, greatest * room)
