@@ -2,7 +2,7 @@
 
 import copy
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,11 +11,11 @@ import xarray as xr
 from torch import nn
 
 from ramodel.checks import integer, nonnegative, one_of, positive
-from ramodel.comparison import Comparison
 from ramodel.experiments.confrontation.confrontation import Confrontation
 from ramodel.experiments.confrontation.network_checks import checks
 from ramodel.experiments.confrontation.network_facts import found_facts
 from ramodel.experiments.confrontation.network_numbers import Measured
+from ramodel.experiments.confrontation.network_properties import property_checks
 from ramodel.experiments.confrontation.network_result import Check, NetworkResult
 from ramodel.experiments.confrontation.subject_network import SubjectNetwork
 from ramodel.experiments.measurement import measure_network
@@ -23,7 +23,7 @@ from ramodel.experiments.subjects import Subject
 from ramodel.experiments.sweeps.config import MeasureSettings
 from ramodel.nets import Dataset, Inputs, Loss, TrainingConfig
 from ramodel.nets.architectures.trainable import TrainableNetwork
-from ramodel.spectra import ResidualAlignment, Spectra, measure, residual_alignment
+from ramodel.spectra import Spectra, measure, residual_alignment
 from ramodel.theory import FrobeniusModel, NuclearModel
 
 __all__ = ["confront_network"]
@@ -41,42 +41,6 @@ class _Decays(NamedTuple):
     head: float
     embedding: float | None
     norms: bool
-
-
-class _Property(NamedTuple):
-    """One of RA1-RA4 as a check: the metric of `residual_alignment`, what it is taken over, and its band."""
-
-    statement: str
-    metric: str
-    where: str
-    question: str
-    meaning: str
-    band: tuple[float | None, float | None]
-
-
-_PROPERTIES = (
-    _Property("RA1", "line_shape_ratio", "", "on a line: line-shape ratio", "1: a line", (None, 1.10)),
-    _Property("RA1", "step_cv", "", "equispaced: CV of step lengths", "0: steps of one length", (None, 0.50)),
-    _Property(
-        "RA2",
-        "right_affinity_score",
-        "all pairs of blocks",
-        "affinity of top-C subspaces, all pairs",
-        "1: all blocks act on the same directions",
-        (0.60, None),
-    ),
-    _Property("RA2", "asymmetry_error", "", "left = right: asymmetry of J", "0: a symmetric Jacobian", (None, 0.50)),
-    _Property("RA3", "energy_outside_error", "", "energy of J outside its top C", "0: rank at most C", (None, 0.01)),
-    _Property(
-        "RA4",
-        "inverse_slope_theil_sen",
-        "",
-        "1/s_l against l within the net, slope",
-        "1 by S7, 0 by S1 and S6",
-        (0.5, 1.5),
-    ),
-)
-"""Bands as in the claims of the main job."""
 
 
 def confront_network(
@@ -172,7 +136,7 @@ def confront_network(
         name=subject.name,
         inputs=f"{len(inputs.values)} of {inputs.origin}" if inputs.origin else f"{len(inputs.values)}",
         facts=facts,
-        checks=theory_rows + tuple(_properties(properties)),
+        checks=theory_rows + tuple(property_checks(properties)),
         notes=tuple(notes),
     )
     return Confrontation(network=result)
@@ -254,42 +218,6 @@ def _spectra(network: nn.Module, arguments: Any, options: dict[str, Any]) -> Spe
         # The notes of `residual_alignment` say it.
         warnings.filterwarnings("ignore", ".* have not converged", RuntimeWarning)
         return measure(network, arguments, **options)
-
-
-def _properties(found: ResidualAlignment) -> Iterator[Check]:
-    """Yield RA1-RA4, stage by stage, each with the untrained network as control, or else the level of no structure."""
-    readings = {(one.stage, one.metric, one.where): one for one in found.readings}
-    several = len(found.stages) > 1
-    for row in _PROPERTIES:
-        fields: dict[str, Any] = {"statement": row.statement, "assumes": "nothing", "meaning": row.meaning}
-        ours = [
-            one for (_, metric, where), one in readings.items() if metric == row.metric and row.where in ("", where)
-        ]
-        if not ours:
-            yield Check(**fields, question=row.question, reason="it could not be measured: see the notes")
-        for reading in ours:
-            question = f"{row.question} ({reading.stage})" if several else row.question
-            control, name = (
-                (reading.untrained, "untrained")
-                if reading.untrained is not None
-                else (reading.baseline, "no structure")
-            )
-            over_inputs = reading.where == "95 % interval"
-            comparison = Comparison(
-                statement=row.statement,
-                claim=question,
-                subject="network",
-                kind="empirical",
-                numeric=reading.median,
-                band=row.band,
-                control=control,
-                control_name=None if control is None else name,
-                interval=(reading.lower, reading.upper) if over_inputs else None,
-                note="interval over inputs"
-                if over_inputs
-                else f"over {reading.where}: middle half {reading.lower:.3g} .. {reading.upper:.3g}",
-            )
-            yield Check(**fields, question=question, comparison=comparison)
 
 
 def _unasked(reason: str) -> Check:
