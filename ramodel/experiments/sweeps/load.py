@@ -7,17 +7,35 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, cast, get_args
 
 import msgspec
 
 from ramodel.checks import LARGEST_SEED
-from ramodel.experiments.sweeps.cells import ALIASES, SECTIONS, cells
+from ramodel.experiments.sweeps.cells import ALIASES, SECTIONS, SweepCell, cells
 from ramodel.experiments.sweeps.config import Arm, Claim, SweepConfig
 from ramodel.experiments.sweeps.laws import LAWS
+from ramodel.experiments.sweeps.wording import TABLES, worded
 from ramodel.statements import STATEMENTS
 
+if TYPE_CHECKING:
+    from ramodel.nets import Dataset
+
 __all__ = ["checked_sweep", "load_sweep"]
+
+_MOST_CELLS = 20_000
+"""Far more than anyone waits for; more than these are a slip, and listing them would take all memory."""
+
+_LONG_LIST = 12
+"""Known words above which only the nearest one is named."""
+
+
+class _AnyData(NamedTuple):
+    """Sizes of samples that every family takes: configurations are checked before the data are there."""
+
+    inputs: int
+    image_shape: tuple[int, ...] = (32, 32, 3)
+    classes: int = 10
 
 
 def load_sweep(path: str | os.PathLike[str], *, overrides: Mapping[str, Any] | None = None) -> SweepConfig:
@@ -40,7 +58,7 @@ def load_sweep(path: str | os.PathLike[str], *, overrides: Mapping[str, Any] | N
     """
     file = Path(path).expanduser()
     if not file.is_file():
-        raise FileNotFoundError(f"config is {str(path)!r}; it must be a file that exists.{_shipped()}")
+        raise FileNotFoundError(f"config is {str(path)!r}; it must be a file that exists.{_shipped(file.stem)}")
     try:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -54,10 +72,17 @@ def load_sweep(path: str | os.PathLike[str], *, overrides: Mapping[str, Any] | N
 def checked_sweep(content: Mapping[str, Any]) -> SweepConfig:
     """Return the sweep with these keys; raise ValueError as `load_sweep` does, without the name of the file."""
     _known("key", content, SweepConfig.__struct_fields__, "of a sweep")
+    for name, struct in TABLES.items():
+        tables = content.get(name, [])
+        for table in tables if isinstance(tables, list) else [tables]:
+            if isinstance(table, Mapping):
+                _known("key", table, struct.__struct_fields__, f"of [{name}]")
+                _check_lists(table.get("axes", {}))
+    _check_lists(content.get("axes", {}))
     try:
         config = msgspec.convert(content, SweepConfig)
     except msgspec.ValidationError as error:
-        raise ValueError(_place(str(error))) from error
+        raise ValueError(worded(str(error), content)) from error
     _check(config)
     return config
 
@@ -92,9 +117,18 @@ def _check(config: SweepConfig) -> None:
         if names.count(arm.name) > 1:
             raise ValueError(f"arms has {arm.name!r} twice; rename one.")
         _check_arm(config, arm, f"arm {arm.name!r}")
+    count = sum(
+        math.prod(map(len, (config.axes if arm.axes is None else arm.axes).values())) * (arm.seeds or config.seeds)
+        for arm in config.arms
+    )
+    if count > _MOST_CELLS:
+        raise ValueError(f"arms, axes and seeds make {count} cells; at most {_MOST_CELLS} can be. Lower seeds.")
+    checked: set[bytes] = set()
     for cell in cells(config):
-        for name in cell.measure.during:
-            _one_of(f"measure.during of arm {cell.arm!r}", name, _readings())
+        settings = msgspec.json.encode((cell.arm, cell.axes), order="sorted")
+        if settings not in checked:  # seeds differ in nothing that can be wrong
+            checked.add(settings)
+            _check_cell(cell, f"arm {cell.arm!r}")
     for number, claim in enumerate(config.claims, start=1):
         _check_claim(config, claim, f"claim {number} ({claim.claim!r})")
 
@@ -122,6 +156,38 @@ def _check_arm(config: SweepConfig, arm: Arm, where: str) -> None:
             raise ValueError(f"axis {axis!r} of {where} has no values; give some, or leave it out.")
     if arm.seeds is not None and arm.seeds < 1:
         raise ValueError(f"seeds of {where} is {arm.seeds}; it must be at least 1.")
+
+
+def _check_lists(axes: Any) -> None:
+    """Say which axis is no list: msgspec does not; names without quotes make tables in tables."""
+    for axis, values in axes.items() if isinstance(axes, Mapping) else ():
+        if not isinstance(values, list | tuple):
+            raise ValueError(  # noqa: TRY004
+                f'axis {axis!r} is {values!r}; it must be a list, its name in quotes: "network.depth" = [2, 4].'
+            )
+
+
+def _check_cell(cell: SweepCell, where: str) -> None:
+    """Check what would stop every network of the cell before the first step, or after the last."""
+    from ramodel.nets.architectures.family import network_config
+
+    width = cell.network.get("width")
+    any_data = _AnyData(width if isinstance(width, int) and width > 0 else 32)  # an identity needs equal widths
+    try:
+        network_config(cell.network, cast("Dataset", any_data), cell.seed)
+        for name, least in (("inputs", 1), ("rank", 1), ("looks", 1)):
+            _at_least(f"measure.{name}", getattr(cell.measure, name), least)
+        for name, least in (("classes", 2), ("train_size", 1), ("test_size", 1), ("context", 1)):
+            _at_least(f"data.{name}", getattr(cell.data, name), least)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from error
+    for name in cell.measure.during:
+        _one_of(f"measure.during of {where}", name, _readings())
+
+
+def _at_least(name: str, value: int | None, least: int) -> None:
+    if value is not None and value < least:
+        raise ValueError(f"{name} is {value}; it must be at least {least}.")
 
 
 def _check_claim(config: SweepConfig, claim: Claim, where: str) -> None:
@@ -171,6 +237,8 @@ def _one_of(what: str, value: Any, known: Iterable[str]) -> str:
     known = list(known)
     if value not in known:
         near = difflib.get_close_matches(str(value), known, n=1)
+        if near and len(known) > _LONG_LIST:
+            raise ValueError(f"{what} is {value!r}, which is unknown; did you mean {near[0]!r}?")
         raise ValueError(
             f"{what} is {value!r}; it must be one of {_listed(known)}"
             + (f"; did you mean {near[0]!r}?" if near else ".")
@@ -179,26 +247,25 @@ def _one_of(what: str, value: Any, known: Iterable[str]) -> str:
 
 
 def _overridden(content: dict[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    for name, value in overrides.items():
-        *tables, key = name.split(".")
+    plain = {setting: value for name, value in overrides.items() for setting in ALIASES.get(name, (name,))}
+    for name, value in plain.items():
+        *tables, key = name.split(".", 1 if name.startswith("axes.") else -1)  # the name of an axis has a dot
         table = content
         for step in tables:
             table = table.setdefault(step, {})
             if not isinstance(table, dict):
                 raise ValueError(f"override {name!r} does not fit: {step!r} is no table.")  # noqa: TRY004
-        table[key] = value
+        table[key.strip('"')] = value
     return content
 
 
-def _place(message: str) -> str:
-    """Return what msgspec says, in the words of a TOML file: "... - at `$.arms[1].set`"."""
-    what, at, path = message.partition(" - at `$.")
-    return f"{path.rstrip('`')}: {what}." if at else f"{what}."
-
-
-def _shipped() -> str:
-    found = sorted(str(path) for path in Path("configs").glob("**/*.toml"))
-    return f" In ./configs there are {', '.join(found)}." if found else ""
+def _shipped(name: str) -> str:
+    """Return a sentence on sweeps in ./configs: those of about that name, else all."""
+    found = sorted(Path("configs").glob("**/*.toml"))
+    near = difflib.get_close_matches(name, {path.stem for path in found}, n=1)
+    if near:
+        return f" Did you mean {' or '.join(str(path) for path in found if path.stem == near[0])}?"
+    return f" In ./configs there are {', '.join(map(str, found))}." if found else ""
 
 
 def _listed(names: Iterable[str]) -> str:
