@@ -10,6 +10,11 @@
 #
 #   ramodel sweep --merge results/sweeps/gpu/depth.nc OUT/depth.nc
 #
+# Data travel in a folder of the repository that git ignores, which RAMODEL_DATA names, a relative path from the root:
+# `mkdir .gpu-data && cp -r ../shared/data/{mnist,fashion-mnist,cifar10} .gpu-data`, carry .gpu-data (and .whl), and run
+# `RAMODEL_DATA=.gpu-data scripts/gpu_job.sh OUT`. Sweeps that lack their data go last: their networks fail, which is
+# said, and are tried again by the next call.
+#
 # RAMODEL_BUDGET   seconds in all (540)            RAMODEL_CONFIGS  folder of sweeps (configs/gpu)
 # RAMODEL_DEVICE   device (cuda)                   RAMODEL_RESULTS  packed results so far (results/sweeps/gpu)
 # RAMODEL_JOBS     processes (one on a GPU)        RAMODEL_WORK     working folder (a temporary one)
@@ -33,6 +38,7 @@ budget=${RAMODEL_BUDGET:-540}
 most=${RAMODEL_SWEEPS:-8}
 work=${RAMODEL_WORK:-$(mktemp -d)}
 least=10 # seconds under which no sweep is begun
+case ${RAMODEL_DATA:-/} in /*) ;; *) export RAMODEL_DATA="$root/$RAMODEL_DATA" ;; esac
 export PYTHONPATH="$root:$work/site${PYTHONPATH:+:$PYTHONPATH}"
 
 # Wheel names of the modules that `ramodel sweep` imports and this Python does not have.
@@ -66,25 +72,17 @@ fi
 
 ramodel() { "$python" -m ramodel "$@"; }
 seconds_left() { echo $((budget - SECONDS)); }
-is_complete() {
-    [ -f "$1" ] && ramodel sweep --status "$1" --json |
-        "$python" -c 'import json, sys; sys.exit(not json.load(sys.stdin)["complete"])'
-}
-
 if [ "${RAMODEL_TESTS:-0}" = 1 ]; then
     (cd "$root" && "$python" -m pytest -q -p no:cacheprovider -k cuda tests) || echo "gpu_job: GPU tests failed." >&2
 fi
 
+compgen -G "$configs/*.toml" >/dev/null || { echo "gpu_job: no sweeps in $configs." >&2; exit 2; }
+plan=$("$python" "$root/scripts/gpu_plan.py" "$configs" "$results") || exit 2
 carried=0 failed=0
-for config in "$configs"/*.toml; do
-    [ -f "$config" ] || { echo "gpu_job: no sweeps in $configs." >&2; exit 2; }
-    name=$(basename "$config" .toml)
+for name in $plan; do
+    config=$configs/$name.toml
     packed=$results/$name.nc
     folder=$work/$name
-    if is_complete "$packed"; then
-        echo "gpu_job: $name is complete."
-        continue
-    fi
     left=$(seconds_left)
     if [ "$left" -lt "$least" ] || [ "$carried" -ge "$most" ]; then
         echo "gpu_job: stopping before $name, with $left s left and $carried sweeps carried out."
@@ -92,7 +90,7 @@ for config in "$configs"/*.toml; do
     fi
     if [ -f "$packed" ] && [ ! -d "$folder" ]; then ramodel sweep --merge "$folder" "$packed" || rm -rf "$folder"; fi
     # A sixth of the time is for measuring networks whose training ended in time.
-    command=(ramodel sweep "$config" --out "$folder" --device "$device" --stop-after "$((left - left / 6))s")
+    command=(ramodel sweep "$config" --out "$folder" --device "$device" --stop-after "$((left - left / 6))s" --retry-failed)
     [ -n "${RAMODEL_JOBS:-}" ] && command+=(--jobs "$RAMODEL_JOBS")
     "${command[@]}"
     code=$?
@@ -105,5 +103,6 @@ for config in "$configs"/*.toml; do
     [ $code -eq 0 ] || failed=1
     ramodel sweep --merge "$out/$name.nc" "$folder" && carried=$((carried + 1))
 done
+[ -n "$plan" ] || echo "gpu_job: every sweep is complete."
 ls -l "$out"
 exit $failed

@@ -19,7 +19,8 @@ class Sweep(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     Whatever ends it, even kill -9, the same command continues: finished networks are kept, and the trainings that were
     interrupted go on from their checkpoints, to the same numbers. A network that fails is stored with its error and the
-    others go on; the exit code is then 1. With --stop-after no training begins or goes on beyond that time.
+    others go on. With --stop-after no training begins or goes on beyond that time. Sweeps of the paper's claims are in
+    configs/cpu (minutes on two cores) and configs/gpu of the repository; copy one to write your own.
 
     On a GPU, networks that differ in seeds, decays and learning rates only are trained as one programme. With
     --backend dask the networks are trained on a cluster; this process alone writes their results.
@@ -28,8 +29,9 @@ class Sweep(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
     OUT.nc DIR` packs a sweep into one small file; `ramodel sweep --merge DIR FILE ...` joins such files and folders
     into a folder that can be continued. `ramodel confront DIR` sets a sweep against its claims.
 
-    JSON: the folder, names of finished, failed and left cells, seconds; with --status the numbers of cells of every
-    arm and what runs; with --merge how many cells there are and which had two different results (exit code 1).
+    Exit code: 0, also where time was up; 1 where a network failed or --merge found two results of one; 2 where it
+    cannot be done as given; 130 after Ctrl-C. JSON: the folder, names of finished, failed and left cells, seconds; with
+    --status the numbers of cells of every arm and what runs; with --merge how many cells there are, and conflicts.
     """
 
     EXAMPLE: ClassVar[str] = "ramodel sweep configs/cpu/depth.toml --out runs/depth"
@@ -83,6 +85,10 @@ class Sweep(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def run(self) -> int:
         """Run, watch or join."""
+        if self.status is not None and (self.merge is not None or self.paths or self.out is not None):
+            raise UsageError("ramodel sweep: --status stands alone; for example `ramodel sweep --status runs/depth`.")
+        if self.merge is not None and self.out is not None:
+            raise UsageError("ramodel sweep: --out is given beside --merge, which names its target itself.")
         if self.status is not None:
             return self._status(self.status)
         if self.merge is not None:
@@ -118,8 +124,7 @@ class Sweep(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
             say_json({"folder": str(result.folder), **{name: getattr(result, name) for name in names}})
         else:
             _tell(result)
-        for name, error in result.failures.items():
-            warn(f"ramodel sweep: {name} failed: {error.splitlines()[0]}")
+        _warn_of(result.failures)
         return result.exit_code
 
     def _overrides(self) -> dict[str, Any]:
@@ -163,6 +168,15 @@ class Sweep(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
         for name, (kept, other) in found.conflicts.items():
             warn(f"ramodel sweep: {name} differs in {other}; that of {kept} is kept.")
         return int(bool(found.conflicts))
+
+
+def _warn_of(failures: dict[str, str]) -> None:
+    """Say which cells failed, those of one error together."""
+    alike: dict[str, list[str]] = {}
+    for name, error in failures.items():
+        alike.setdefault(error.splitlines()[0], []).append(name)
+    for error, (first, *others) in alike.items():
+        warn(f"ramodel sweep: {first}{f' and {len(others)} more' if others else ''} failed: {error}")
 
 
 def _tell(result: "SweepResult") -> None:

@@ -46,7 +46,7 @@ def test_json_and_failures(ramodel, tmp_path, file, monkeypatch):
     assert outcome.code == 1
     found = outcome.json()
     assert (found["finished"], len(found["failures"]), found["left"]) == ([], 8, [])
-    assert "ramodel sweep: linear-depth02-seed0 failed: FloatingPointError: nan\n" in outcome.err
+    assert "ramodel sweep: linear-depth02-seed0 and 7 more failed: FloatingPointError: nan\n" in outcome.err
     assert "failed: FloatingPointError: nan" in ramodel("sweep", "--status", str(tmp_path / "run")).out
 
 
@@ -84,7 +84,12 @@ def test_conflicts(ramodel, tmp_path, file, counted, monkeypatch):
         (["FILE", "--out", "OUT", "--backend", "dask"], "--address is missing; backend 'dask' needs"),
         (["FILE", "--out", "OUT", "--jobs", "0"], "--jobs is 0; it must be at least 1."),
         (["--merge", "x.nc"], "nothing to merge; for example `ramodel sweep --merge runs/depth.nc runs/depth`."),
-        (["--status", "nowhere"], "--status is 'nowhere/sweep.toml'; it must be a file that exists."),
+        (["--status", "nowhere"], "'nowhere' is no sweep; it must be the folder of one, which holds sweep.toml"),
+        (["--merge", "x.nc", "nowhere"], "'nowhere' is no sweep"),
+        (["--status", "a", "--merge", "x.nc"], "--status stands alone; for example"),
+        (["--merge", "x.nc", "a", "--out", "OUT"], "--out is given beside --merge"),
+        (["FILE", "--out", "OUT", "--address", "tcp://a:1"], "--address is 'tcp://a:1', which backend 'local' does"),
+        (["FILE", "--out", "OUT", "--data", "/no"], "--data is '/no'; it must be a folder that exists."),
     ],
 )
 def test_bad_input(ramodel, tmp_path, file, options, sentence):

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import xarray as xr
 
-from ramodel.checks import existing_file, writable_folder
+from ramodel.checks import writable_folder
 from ramodel.experiments.store import CellStore, write_atomically
 from ramodel.experiments.sweeps.archive import Failure, SweepContent, read_packed
 from ramodel.experiments.sweeps.cells import SweepCell, cells
@@ -57,16 +57,16 @@ class SweepFolder:
             heading = f"# ramodel sweep {name}" + (f", {note}" if note else "")
             write_atomically(path / _CONFIG, f"{heading}\n{to_toml(config)}")
             write_atomically(path / _STATUS, msgspec.json.encode({"sweep": name}))
-        there = cls.open(path, "out")
+        there = cls.open(path)
         differing = differing_keys(there.config, config)
         if differing:
-            raise ValueError(
-                f"out is {str(path)!r}; it holds another sweep ({'; '.join(differing)}). Use another folder."
-            )
+            kept = sum(map(there.has, there.cells))
+            way_out = "Use another folder" if kept else "Remove it, for it holds no result, or use another folder"
+            raise ValueError(f"out is {str(path)!r}; it holds another sweep ({'; '.join(differing)}). {way_out}.")
         return there
 
     @classmethod
-    def open(cls, folder: str | os.PathLike[str], argument: str = "folder") -> "SweepFolder":
+    def open(cls, folder: str | os.PathLike[str]) -> "SweepFolder":
         """Return the sweep in a folder.
 
         Raises
@@ -77,11 +77,17 @@ class SweepFolder:
             If its settings are damaged.
         """
         path = Path(folder).expanduser()
-        file = existing_file(argument, path / _CONFIG, hint="Is it the folder of a sweep?")
+        file = path / _CONFIG
+        if not file.is_file():
+            raise FileNotFoundError(
+                f"{str(path)!r} is no sweep; it must be the folder of one, which holds {_CONFIG}, or a packed file."
+            )
         try:
             config = from_toml(file.read_text(encoding="utf-8"))
         except ValueError as error:
-            raise ValueError(f"{argument} is {str(path)!r}; its {_CONFIG} is damaged ({error}).") from error
+            raise ValueError(
+                f"{str(path)!r} is damaged: its {_CONFIG} cannot be read ({error}). Put it right or use another folder."
+            ) from error
         return cls(path, str(cls._read_status(path).get("sweep", config.law)), config)
 
     def part(self, name: str) -> Path:

@@ -90,7 +90,7 @@ def sweep(
         "cpu", "cuda", ...; "auto" is a GPU where there is one.
     batched
         Whether networks that differ in seeds, decays and learning rates only are trained as one programme; by default
-        on a GPU. Nothing is kept of such a training that is interrupted.
+        on a GPU.
     data_folder
         Where data sets other than digits are looked for; default the environment variable RAMODEL_DATA.
     retry_failed
@@ -112,13 +112,17 @@ def sweep(
     began = time.perf_counter()
     deadline = None if stop_after is None else time.time() + positive("stop_after", stop_after)
     one_of("backend", backend, ["local", "dask"])
+    if backend == "local" and address is not None:
+        raise ValueError(f"address is {address!r}, which backend 'local' does not use; it must be backend='dask'.")
+    if backend == "local" and data_folder is not None and not Path(data_folder).expanduser().is_dir():
+        raise ValueError(f"data_folder is {str(data_folder)!r}; it must be a folder that exists.")
+    on_gpu = backend == "local" and _is_gpu(device)
+    workers = integer("jobs", jobs) if jobs is not None else 1 if on_gpu else os.cpu_count() or 1
     if isinstance(config, SweepConfig):
         settings, stem = config, config.law
     else:
         settings, stem = load_sweep(config), Path(config).stem
     folder = SweepFolder.begin(out, name or stem, settings, note)
-    on_gpu = backend == "local" and _is_gpu(device)
-    workers = integer("jobs", jobs) if jobs is not None else 1 if on_gpu else os.cpu_count() or 1
     with folder.held(), display(folder, show=progress) as shown:
         folder.prepare()
         corrupt = folder.set_aside_damaged()

@@ -1,15 +1,19 @@
 """The job of a bare machine, on this one: a sweep continued from its packed file, and what is lacking named."""
 
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
-from ramodel.experiments.sweeps import SweepFolder, cells, merge_sweeps, run_sweep_cell, sweep_cells
+import msgspec
+
+from ramodel.experiments.sweeps import Failure, SweepFolder, cells, merge_sweeps, run_sweep_cell, sweep_cells
 from ramodel.experiments.sweeps.toml import to_toml
 from tests.experiments.sweeps.conftest import TINY, settings
 
 SCRIPT = Path(__file__).parents[3] / "scripts" / "gpu_job.sh"
+PLAN = SCRIPT.with_name("gpu_plan.py")
 
 
 def job(tmp_path, *words, **variables):
@@ -57,3 +61,28 @@ def test_usage(tmp_path):
     found = job(tmp_path, "--help")
     assert (found.returncode, "scripts/gpu_job.sh OUT" in found.stdout) == (0, True)
     assert job(tmp_path).returncode == 2
+
+
+def test_plan(tmp_path, monkeypatch, capsys):
+    """Complete sweeps are left out; those without their data come last, and are done again when they failed for it."""
+    mnist = settings(data=msgspec.structs.replace(TINY.data, dataset="mnist"))
+    for name, config in {"a": mnist, "b": TINY, "c": TINY, "d": mnist}.items():
+        (tmp_path / f"{name}.toml").write_text(to_toml(config))
+        folder = SweepFolder.begin(tmp_path / name, name, config)
+        error = "FileNotFoundError: no mnist" if name == "a" else "FloatingPointError: nan"
+        for cell in folder.cells:
+            folder.fail(cell, Failure(error))
+        if name != "b":
+            merge_sweeps(tmp_path / f"{name}.nc", [folder.path])
+    (tmp_path / "e.toml").write_text(to_toml(TINY))
+    monkeypatch.delenv("RAMODEL_DATA", raising=False)
+    monkeypatch.setattr(sys, "argv", ["gpu_plan.py", str(tmp_path), str(tmp_path)])
+    main = runpy.run_path(str(PLAN))["main"]
+    assert main() == 0
+    found = capsys.readouterr()
+    assert found.out.split() == ["b", "e", "a"]
+    assert found.err == "gpu_job: a needs mnist in RAMODEL_DATA; it goes last.\n"
+    (tmp_path / "mnist").mkdir()
+    monkeypatch.setenv("RAMODEL_DATA", str(tmp_path))
+    main()
+    assert capsys.readouterr() == ("a\nb\ne\n", "")

@@ -72,26 +72,38 @@ def test_text_round_trip(title, value):
 
 def test_overrides(write):
     config = load_sweep(write(FILE), overrides={"seeds": 1, "training.iterations": 3, "network.width": 8})
+    axes = load_sweep(write(FILE), overrides={"axes.network.depth": [5], "training.decay": 0.5})
+    assert (axes.axes, axes.training.head_decay) == ({"network.depth": (5,)}, 0.5)
     assert (config.seeds, config.training.iterations, config.network["width"]) == (1, 3, 8)
 
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('law = "depth"', 'law = "dept"', "law is 'dept'; it must be one of .*; did you mean 'depth'"),
+        ('law = "depth"', 'law = "dept"', "law is 'dept', which is unknown; did you mean 'depth'"),
         ('law = "depth"', "law = ", "is not TOML"),
-        ('law = "depth"\n', "", "missing required field `law`"),
+        ('law = "depth"\n', "", "key 'law' of a sweep is missing; give it"),
         ("[network]", "sedes = 3\n[network]", "key 'sedes' of a sweep is unknown; did you mean 'seeds'"),
         ("[network]", "seeds = 0\n[network]", "seeds is 0; it must be at least 1"),
         ("[network]", "seed = -1\n[network]", "seed is -1; it must be at least 0"),
         ('family = "model"', 'family = "modle"', r"family of \[network\] is 'modle'; .*did you mean 'model'"),
         ("width = 6", "widht = 6", r"key 'widht' of \[network\] is unknown; did you mean 'width'"),
-        ("iterations = 20", "iteration = 20", "training: Object contains unknown field `iteration`"),
-        ("iterations = 20", 'iterations = "many"', "training.iterations: Expected `int`, got `str`"),
-        ("iterations = 20", "iterations = -1", "training: iterations is -1; it must be at least 0"),
+        ("iterations = 20", "iteration = 20", r"key 'iteration' of .training. is unknown; did you mean 'iterations'"),
+        ("iterations = 20", 'iterations = "many"', r"training.iterations is 'many'; it must be a whole number\.$"),
+        ("iterations = 20", "iterations = -1", r"training: iterations is -1; it must be at least 0\.$"),
         ('"network.depth" =', '"network.deep" =', "'network.deep' is unknown; did you mean 'network.depth'"),
         ('"network.depth" =', '"nets.depth" =', "'nets.depth'; settings are called 'network.NAME', 'data.NAME'"),
         ('"network.depth" =', '"training.seed" =', "seeds come from `seed` and `seeds` of the sweep"),
+        ("width = 6", "width = -6", "arm 'trained': network of family 'model': width is -6; it must be at least 1"),
+        ("[2, 3]", "[2, 2.5]", "arm 'trained': network of family 'model': depth is 2.5; it must be a whole number"),
+        ("[2, 3]", "3", r"axis 'network.depth' is 3; it must be a list, its name in quotes"),
+        ('"network.depth" =', "network.depth =", r"axis 'network' is .*; it must be a list, its name in quotes"),
+        ("[axes]", "[measure]\ninputs = 0\n[axes]", "measure.inputs is 0; it must be at least 1"),
+        ("[axes]", "[data]\nclasses = 1\n[axes]", "data.classes is 1; it must be at least 2"),
+        ("[axes]", "[training.optimiser]\n[axes]", "training.optimiser is {}; it must be text in quotes"),
+        ("iterations = 20", 'optimiser = "sgdd"', "training.optimiser is 'sgdd'; it must be one of .*'lbfgs'"),
+        ("[network]", 'size = "tpu"\n[network]', "size is 'tpu'; it must be one of 'cpu', 'gpu'"),
+        ("[network]", "seeds = 1000000000\n[network]", "make 2000000000 cells; at most 20000 can be. Lower seeds"),
         ("[2, 3]", "[]", "axis 'network.depth' of arm 'trained' has no values"),
         ("[2, 3]", "[2, 2]", "two cells the name"),
         ('name = "trained"', 'name = "trained"\nseeds = 0', "seeds of arm 'trained' is 0"),
@@ -111,7 +123,7 @@ def test_overrides(write):
         (
             'reading = "line_shape"',
             'reading = "lineshape"',
-            "reading of .* is 'lineshape'; .*did you mean 'line_shape'",
+            "reading of .* is 'lineshape', .*did you mean 'line_shape'",
         ),
         ("at_least = 0.5", 'arms = ["untrained"]', "arms of .* is 'untrained'; it must be one of 'trained'"),
         ("at_least = 0.5", 'control = "untrained"', "control of .* is 'untrained'"),
@@ -141,7 +153,7 @@ def test_mistakes_are_named(write, old, new, message):
 
 def test_readings_of_the_measurement_are_checked(write):
     path = write(FILE.replace("[axes]", '[measure]\nduring = ["line_shap"]\n[axes]'))
-    with pytest.raises(ValueError, match=r"during of .* is 'line_shap'; .*did you mean 'line_shape'"):
+    with pytest.raises(ValueError, match=r"during of .* is 'line_shap', .*did you mean 'line_shape'"):
         load_sweep(path)
     assert "line_shape" in READINGS
 
@@ -152,8 +164,10 @@ def test_no_file(tmp_path, monkeypatch):
         load_sweep("depth")
     (tmp_path / "configs").mkdir()
     (tmp_path / "configs" / "depth.toml").write_text(FILE)
-    with pytest.raises(FileNotFoundError, match=r"In ./configs there are configs/depth.toml"):
+    with pytest.raises(FileNotFoundError, match=r"Did you mean configs/depth.toml\?"):
         load_sweep("depth")
+    with pytest.raises(FileNotFoundError, match=r"In ./configs there are configs/depth.toml\."):
+        load_sweep("xyz")
 
 
 def test_overrides_that_do_not_fit(write):

@@ -134,7 +134,7 @@ def test_another_sweep_is_refused_by_the_keys_that_differ(tmp_path, counted):
     with pytest.raises(ValueError, match=r"another sweep \(training.iterations: 20, not 21; seeds: 2, not 1\)"):
         quiet(tmp_path, settings(training=training, seeds=1))
     (tmp_path / "sweep.toml").write_text("law = ")
-    with pytest.raises(ValueError, match=r"its sweep.toml is damaged"):
+    with pytest.raises(ValueError, match=r"is damaged: its sweep.toml cannot be read"):
         quiet(tmp_path)
 
 
@@ -184,6 +184,21 @@ def test_batches_give_the_numbers_of_single_trainings(tmp_path):
     assert [cell.attrs["batch"] for cell in one.values()] == [2, 2]
     for name in one:
         xr.testing.assert_allclose(one[name]["objective"], other[name]["objective"])
+        xr.testing.assert_allclose(one[name]["singular_value"], other[name]["singular_value"])
+
+
+def test_a_batch_stops_in_time_and_continues(tmp_path):
+    slow = msgspec.structs.replace(TINY.training, optimiser="sgd", iterations=300, checkpoint_every=50)
+    config = settings(training=slow, axes={}, arms=TINY.arms[:1])
+    parts = quiet(tmp_path, config, batched=True, stop_after=0.1)
+    assert (len(parts.left), parts.failures) == (2, {})
+    assert (tmp_path / "cells" / "linear-seed0.part" / "checkpoint.json").exists()
+    done = quiet(tmp_path, config, batched=True)
+    quiet(tmp_path / "whole", config, batched=True)
+    _, one, _ = sweep_cells(tmp_path)
+    _, other, _ = sweep_cells(tmp_path / "whole")
+    assert len(done.finished) == 2
+    for name in one:
         xr.testing.assert_allclose(one[name]["singular_value"], other[name]["singular_value"])
 
 
