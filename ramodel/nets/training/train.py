@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -187,6 +188,7 @@ def new_run(
     # Weights of convolutions lie as the images do, which come in the order of NumPy: channels last.
     network.to(usable_device(device), parameter_type(config.precision)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if shared is None:
+        _check_samples(network, dataset)
         inputs, labels = _tensors(network, dataset.train_inputs, dataset.train_labels)
     else:
         inputs, labels = shared.batches.inputs, shared.batches.labels
@@ -208,6 +210,23 @@ def _check_fit(network: TrainableNetwork, dataset: Dataset, config: TrainingConf
         )
     if config.batch_size == 1 and batch_norms(network):
         raise ValueError("batch_size is 1; BatchNorm needs at least two samples in a mini-batch.")
+
+
+def _check_samples(network: TrainableNetwork, dataset: Dataset) -> None:
+    """Raise ValueError where samples would end a run with an obscure error; on CUDA a wrong label ends the process."""
+    if (count := len(dataset.train_labels)) < (least := 2 if batch_norms(network) else 1):
+        why = "; BatchNorm needs at least two" if least == 2 else ""
+        raise ValueError(f"data set {dataset.name!r} has {count} training samples{why}.")
+    for name in ("train", "test"):
+        inputs, labels = getattr(dataset, f"{name}_inputs"), getattr(dataset, f"{name}_labels")
+        if not np.isfinite(inputs).all():
+            raise ValueError(f"{name}_inputs of data set {dataset.name!r} hold a number that is not finite.")
+        wrong = labels[(labels < 0) | (labels >= network.config.classes)]
+        if wrong.size:
+            raise ValueError(
+                f"{name}_labels of data set {dataset.name!r} hold {wrong[0]}; they must lie in 0 .. "
+                f"{network.config.classes - 1}."
+            )
 
 
 def _offered(dataset: Dataset, name: str) -> object:

@@ -10,7 +10,15 @@ import pytest
 import torch
 
 from ramodel.nets import Dataset, TrainingConfig, build_network, load_checkpoint, load_dataset, network_config, train
+from ramodel.nets.training.arithmetic import step_products
+from ramodel.nets.training.batches import side_by_side
+from ramodel.nets.training.checkpoints import TrainingRecord
+from ramodel.nets.training.first_order import descend_first_order
+from ramodel.nets.training.losses import mean_losses
 from ramodel.nets.training.objective import Decays, TrainingObjective, batch_norms, decay_groups, normalised_by_batch
+from ramodel.nets.training.stacked import StackedNetworks
+from ramodel.nets.training.train import new_run
+from ramodel.progress import progress_bar
 from tests import tolerances
 
 CONV = {"family": "paper", "stem": "convolutional", "width": 4, "depth": 2, "keep_probability": 0.7}
@@ -189,6 +197,40 @@ def test_precisions_train_alike(precision, digits):
     assert found.objective == pytest.approx(exact.objective, rel=0.05 if precision == "bf16" else 1e-3)
 
 
+def test_tensor_float_32_is_for_the_steps_that_ask_for_it():
+    """On CUDA torch takes it in convolutions by itself; all ways to ask for it agree, as compiling needs."""
+    matrices, convolutions = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = matrices.allow_tf32, convolutions.allow_tf32
+    with step_products("float32", torch.device("cuda")):
+        assert (matrices.allow_tf32, convolutions.allow_tf32) == (False, False)
+        with step_products("tf32", torch.device("cuda")):
+            assert (matrices.allow_tf32, convolutions.allow_tf32) == (True, True)
+            assert torch.get_float32_matmul_precision() == "high"
+        assert (matrices.allow_tf32, convolutions.allow_tf32) == (False, False)
+    assert (matrices.allow_tf32, convolutions.allow_tf32) == before
+
+
+def test_a_step_never_waits_for_the_device(digits):
+    """Tensors without numbers stand in for those of a GPU: whoever reads one, or mixes devices, raises."""
+    config = msgspec.structs.replace(EVERYTHING, precision="float32")
+    for settings in (CONV, {**FLAT, "keep_probability": 0.5}):
+        with progress_bar("", None, show=False) as bar:
+            runs = [new_run(new(settings, digits), digits, config, device="meta", progress=bar) for _ in range(2)]
+        with normalised_by_batch(runs[0].network, statistics="anew"):
+            runs[0].objective.here()
+        steps = []
+        runs[0].network.after_step = steps.append
+        runs[0].history.append(TrainingRecord(0, 1.0, 1.0))
+        with pytest.raises(RuntimeError, match=r"item\(\) cannot be called on meta"):  # the loss, at the end
+            descend_first_order(runs[0], "sgd", 1)
+        assert len(steps) == 3
+        stacked = StackedNetworks([run.network for run in runs])
+        for step, (inputs, labels) in enumerate(side_by_side([run.batches for run in runs], 0)):
+            stacked.set_step(0, step)
+            mean_losses("cross-entropy", stacked(inputs), labels).sum().backward()
+        assert step == 2
+
+
 def test_deterministic_algorithms_are_asked_for_inside_only(digits):
     asked = []
     config = TrainingConfig(optimiser="sgd", iterations=1, deterministic=True)
@@ -226,6 +268,20 @@ def test_requests_that_cannot_be_met_are_refused(digits):
         train(new(CONV, digits), vectors, EVERYTHING, progress=False)
     with pytest.raises(ValueError, match="stop_after is 0"):
         train(network, digits, TrainingConfig(), progress=False, stop_after=0.0)
+
+
+def test_samples_that_no_network_can_learn_are_refused(digits):
+    fields = {name: getattr(digits, name) for name in digits.__struct_fields__}
+    spoilt, wrong, below = digits.train_inputs.copy(), digits.train_labels.copy(), digits.test_labels.copy()
+    spoilt[3, 4], wrong[0], below[0] = float("nan"), 3, -1
+    for changes, message in (
+        ({"train_inputs": spoilt}, "train_inputs of data set 'digits' hold a number that is not finite"),
+        ({"train_labels": wrong}, r"train_labels of data set 'digits' hold 3; they must lie in 0 \.\. 2"),
+        ({"test_labels": below}, "test_labels of data set 'digits' hold -1"),
+        ({"train_inputs": spoilt[:1], "train_labels": wrong[:1]}, "has 1 training samples; BatchNorm needs at least"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            train(new(FLAT, digits), Dataset(**fields | changes), EVERYTHING, progress=False)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from ramodel.nets import NetworkConfig, ResidualNetwork, TrainingConfig, load_dataset, train
+from ramodel.nets.training.first_order import learning_rate
 from tests import tolerances
 
 
@@ -86,6 +87,12 @@ def test_one_step_of_sgd_adds_lam_times_the_weights(new_network, three_digits):
         lam = decays[name.split(".")[0]]
         expected = before[name] - 0.5 * (gradients[name] + lam * before[name])
         torch.testing.assert_close(parameter.detach(), expected, rtol=tolerances.DENSE_FLOAT64, atol=1e-15)
+
+
+def test_the_cosine_schedule_starts_at_the_learning_rate():
+    config = TrainingConfig(optimiser="sgd", learning_rate=2.0, schedule="cosine")
+    rates = [learning_rate(config, epoch, 4) for epoch in range(5)]
+    assert rates == pytest.approx([2.0, 1.0 + 0.5**0.5, 1.0, 1.0 - 0.5**0.5, 0.0], abs=1e-15)
 
 
 def test_the_cosine_schedule_ends_near_zero(new_network, three_digits):
