@@ -71,7 +71,9 @@ def trend(sizes: Sequence[float], readings: Sequence[float], *, logarithmic: boo
         fit = exponent(sizes, readings)
         if fit is None:
             return Summarised(math.nan, note="an exponent needs positive readings at three sizes")
-        return Summarised(fit.slope, fit.interval)
+        lost = sum(not 0.0 < reading < math.inf for reading in readings)
+        note = f"{lost} of {len(readings)} readings are no positive numbers and left out" if lost else ""
+        return Summarised(fit.slope, fit.interval, note)
     distinct = sorted(set(sizes))
     if len(distinct) < 3:
         return Summarised(math.nan, note="a slope with an interval needs three sizes")

@@ -70,6 +70,9 @@ def test_extremes_and_what_is_missing():
         assert missing.interval is None
     assert "three sizes" in trend([4.0, 8.0], [1.0, 2.0], logarithmic=True).note
     assert math.isnan(trend([4.0, 8.0, 16.0], [1.0, -1.0, 2.0], logarithmic=True).value)
+    lossy = trend([4.0, 8.0, 16.0, 32.0], [1.0, 2.0, 4.0, 0.0], logarithmic=True)
+    assert lossy.value == pytest.approx(1.0)
+    assert "1 of 4 readings" in lossy.note
 
 
 def test_replicates_of_one_size_count_as_one_point():
