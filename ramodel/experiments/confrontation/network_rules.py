@@ -186,6 +186,7 @@ RULES: tuple[Rule, ...] = (
         band=(0.5, 1.5),
         applies=given.norm_ends,
         exact=lambda _: "which penalty acts is the question",
+        missing="a block has no positive eigenvalue, or no stage has three blocks",
     ),
     Rule(
         "S9",

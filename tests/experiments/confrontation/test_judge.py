@@ -171,6 +171,14 @@ def test_networks_that_are_not_stationary_or_have_not_learnt_are_not_judged():
     assert "4 of 5 networks learnt" in row.note
 
 
+def test_theory_is_of_the_networks_that_are_judged():
+    cells = {"t-4-0": cell("trained", 4, 0), "t-4-1": cell("trained", 4, 1, stationarity=0.1)}
+    claim = exact("top_singular_value", "mean", theory="top_singular_value_predicted", stationary=1e-4, control=None)
+    row = judge(cells, config(claim))[0]
+    assert row.theory == pytest.approx(float(cells["t-4-0"]["balanced_singular_value"][0]))
+    assert row.verdict == "holds"
+
+
 def test_controls_that_were_trained_and_did_not_learn_are_none():
     cells = {name: net for name, net in sweep().items() if name.startswith("t")}
     cells["c-4-0"] = cell("spoilt", 4, 0, spoilt=0.5, train_accuracy=0.1)
