@@ -98,7 +98,7 @@ def test_other_sweeps_and_damaged_files_are_refused(tmp_path, whole):
         merge_sweeps(tmp_path / "joined", [whole, other])
     with pytest.raises(ValueError, match="sources is empty"):
         merge_sweeps(tmp_path / "joined", [])
-    with pytest.raises(FileNotFoundError, match=r"nothing. is no sweep; it must be the folder of one, which holds sweep.toml"):
+    with pytest.raises(FileNotFoundError, match=r"nothing. is no sweep; it must be the folder of one"):
         merge_sweeps(tmp_path / "joined", [tmp_path / "nothing"])
     merge_sweeps(tmp_path / "mine.nc", [whole])
     data = (tmp_path / "mine.nc").read_bytes()
