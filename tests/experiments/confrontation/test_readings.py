@@ -105,7 +105,7 @@ def test_a_scatter_takes_the_law_of_the_blocks():
 
 def test_gradient_bound_and_spread():
     cell = {
-        "singular_value": (("layer", "input", "rank"), np.full((2, 2, 1), 0.5)),
+        "singular_value": (("layer", "input", "rank"), np.broadcast_to([[0.1], [0.5]], (2, 2, 1))),
         "gradient_norm_ratio": ("layer", [1.5, 1.25]),
     }
     assert value("gradient_bound_excess", cell) == pytest.approx(0.0, abs=EPS)
