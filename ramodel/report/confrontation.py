@@ -118,7 +118,7 @@ def write_confrontation(
     command
         What repeats it.
     jobs
-        Processes that draw; None for one on each core, no more than there are laws. A figure takes about two seconds.
+        Processes that draw; None for one on each core, never more than figures. A figure takes about two seconds.
     progress
         Show a bar on a terminal.
 
@@ -143,7 +143,7 @@ def write_confrontation(
     if tasks:
         figures.mkdir(exist_ok=True)
     workers = joblib.cpu_count() if jobs is None else integer("jobs", jobs)
-    pool = joblib.Parallel(n_jobs=max(1, min(workers, len(tasks))), return_as="generator")
+    pool = joblib.Parallel(n_jobs=max(1, min(workers, sum(bool(law.cells) for law in laws))), return_as="generator")
     pictures: dict[str, list[_Picture]] = {}
     paths: list[Path] = []
     with progress_bar("figures", len(tasks), show=progress) as bar:

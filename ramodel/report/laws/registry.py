@@ -114,9 +114,9 @@ _ALL = (
         "time-course",
         "how Residual Alignment comes about during training",
         "Each property against the iteration, thin lines for networks, thick ones for the median; grey: control. "
-        "Black: exp(-r t) with S12's slowest rate of alignment at the measured singular values, its height taken from "
-        "the last look; t is the learning rate times the iterations. Shaded: what the claim about the trained network "
-        "accepts.",
+        "Black: exp(-r t), its height taken from the last look, with S12's slowest rate at the measured singular "
+        "values, of pairs of active directions (dashed) and of pairs with an inactive one too (solid); t is the "
+        "learning rate times the iterations. Shaded: what the claim about the trained network accepts.",
         draw_time_course_law,
     ),
     _figure(

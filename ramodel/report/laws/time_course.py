@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from ramodel.experiments.sweeps.config import SweepConfig
 from ramodel.report.laws.cells import MeasuredCell, Series, measured_cells, series
@@ -37,7 +38,10 @@ def draw_time_course_law(cells: Mapping[str, xr.Dataset], config: SweepConfig) -
             axes.set_axis_off()
             continue
         draw_along_training(axes, found, config, names[index], named=index % columns == columns - 1)
-    theory_key(figure, ("-", "S12: slowest rate of alignment, height at the last look"))
+    theory_key(
+        figure, ("--", "S12: slowest rate of active directions"), ("-", "of active and inactive ones"),
+        band=bool(config.claims), control=any(one.control for one in found),
+    )  # fmt: skip
     return figure
 
 
@@ -63,10 +67,13 @@ def draw_along_training(
     if not everything:
         say_in_panel(axes, "not measured")
         return
-    axes.set_xscale("symlog", linthresh=_first_iteration(found, name), linscale=0.3)
+    fading = name == _FADING and min(everything) > 0
+    if fading:  # an exponential is a straight line
+        axes.xaxis.set_major_locator(MaxNLocator(3))
+    else:
+        axes.set_xscale("symlog", linthresh=_first_iteration(found, name), linscale=0.3)
     axes.set_xlim(left=0.0)
     axes.minorticks_off()
-    fading = name == _FADING and min(everything) > 0
     if fading or (min(everything) > 0 and max(everything) / min(everything) > 30):
         axes.set_yscale("log")
         log_axis(axes.yaxis)
@@ -87,23 +94,29 @@ def _rate(axes: Axes, found: Sequence[Series]) -> None:
         if one.control:
             continue
         for cell in one.cells[:1]:
-            curve, rate = _curve(cell, _FADING), _predicted_rate(cell)
-            if curve is None or not math.isfinite(rate) or not curve[1][-1] > 0:
-                continue
-            x, y = curve
-            line = np.linspace(0.0, x[-1], 200)
-            axes.plot(line, y[-1] * np.exp(rate * (x[-1] - line)), color=THEORY_COLOUR, linewidth=0.9)
+            curve = _curve(cell, _FADING)
+            for dashes, inactive in (("--", False), ("-", True)):
+                rate = _predicted_rate(cell, inactive=inactive)
+                if curve is None or not math.isfinite(rate) or not curve[1][-1] > 0:
+                    continue
+                x, y = curve
+                line = np.linspace(0.0, x[-1], 200)
+                falling = y[-1] * np.exp(rate * (x[-1] - line))
+                axes.plot(line, falling, color=THEORY_COLOUR, linewidth=0.9, linestyle=dashes)
 
 
-def _predicted_rate(cell: MeasuredCell) -> float:
-    """Return S12's slowest rate for each iteration of full-batch gradient descent; NaN where it does not apply."""
+def _predicted_rate(cell: MeasuredCell, *, inactive: bool) -> float:
+    """Return S12's slowest rate for each iteration of full-batch gradient descent; NaN where it does not apply.
+
+    Pairs with an `inactive` direction, whose singular value is 0, are slower than pairs of active ones.
+    """
     settings = cell.training
     decay, head = float(settings.get("jacobian_decay", 0.0)), float(settings.get("head_decay", 0.0))
     full_batch = settings.get("optimiser") == "sgd" and not settings.get("batch_size")
     if not (full_batch and decay > 0 and head > 0 and cell.has("singular_value") and cell.depth > 1):
         return math.nan
     s = np.median(cell.array("singular_value", "layer", "input", "rank"), axis=(0, 1))
-    s = np.append(s[s > 1e-3 * s[0]], 0.0)
+    s = np.append(s[s > 1e-3 * s[0]], [0.0] if inactive else [])
     step = float(settings.get("learning_rate", math.nan)) / (1.0 - float(settings.get("momentum", 0.0)))
     try:
         return alignment_rate(s, cell.depth, decay / head) * decay * step
