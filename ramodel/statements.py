@@ -227,7 +227,7 @@ _ALL = (
         id="S19",
         title="Work and energy in any trained residual network",
         claim="lam_J |B_l|^2 = -<g_l, f_l(h_(l-1))>: a block's weight energy is its work against the loss",
-        assumptions="stationary point (BatchNorm: of the objective in training mode); branch linear in its decayed last weights",
+        assumptions="stationary point (BatchNorm: in training mode); the branch ends linearly in its decayed B_l",
         provenance="own",
         status="proved",
         code="ramodel.theory.gain_from_energy, ramodel.spectra.work_and_energy, ramodel.experiments.measurement",

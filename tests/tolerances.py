@@ -122,7 +122,7 @@ MEASURED_FLOAT32 = 2e-5
 """Relative: values of networks whose states and products are computed in float32."""
 
 PROBES = 0.02
-"""Absolute: a cosine of matrices from thousands of random signs (some standard deviations of 1 / sqrt(samples x width))."""
+"""Absolute: a cosine of matrices from thousands of random signs (deviations of 1 / sqrt(samples x width))."""
 
 SECANT = 1e-8
 """Least squares over states of condition 1e4 or so, in float64: 1e-16 times that, with room for unlucky draws."""

@@ -193,7 +193,9 @@ _ALL = (
         "work-energy",
         "weight energy of every block against its work",
         "Top left: every block of every network on S19's diagonal (negative work cannot be shown). Top right: median "
-        "departure against the gradient norm reached: stationarity is what exact agreement needs. Bottom left: "
+        "departure against the gradient norm reached; weights in front of a norm keep the latter from vanishing, and "
+        "where a norm follows every addition (pre-activation) all states can shrink together: there is no stationary "
+        "point, and S19 does not apply. Bottom left: "
         "-<g_l, h_l> in units of the head's energy: constant in l where blocks are 1-homogeneous, 1 at stationarity. "
         "Bottom right: departure of each linear stand-in of a block from the law of the head, S1 or S6, whichever is "
         "met better, mean and 95 % interval over seeds. Grey: untrained.",

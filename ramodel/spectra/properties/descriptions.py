@@ -19,7 +19,7 @@ class Description(NamedTuple):
 
 DESCRIPTIONS = {
     "line_deviation_error": Description("RA1", "distance from a line", "rms distance to the best line / spread", "0"),
-    "line_shape_ratio": Description("RA1", "line-shape score", "L / |sum of unit steps| (Gai & Zhang)", "1"),
+    "line_shape_ratio": Description("RA1", "line-shape ratio", "L / |sum of unit steps| (Gai & Zhang)", "1"),
     "step_cv": Description("RA1", "unevenness of the steps", "standard deviation / mean of |h_l - h_(l-1)|", "0"),
     "geodesic_ratio": Description(
         "RA1", "energy over that of a geodesic", "L sum |h_l - h_(l-1)|^2 / |h_L - h_0|^2", "1"
