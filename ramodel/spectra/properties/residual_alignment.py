@@ -208,8 +208,8 @@ def _notes_of_stage(stage: Spectra) -> list[str]:
         notes.append("Vectors were not kept: no RA2.")
     elif kept(stage, "jacobian") is None and kept(stage, "alignment_left_right") is None:
         notes.append(
-            "RA2 is that of the rank-K part of each Jacobian; to measure all of it, ask for the alignment (between blocks) "
-            "and for the statistics asymmetry and normality (within them)."
+            "RA2 is that of the rank-K part of each Jacobian; to measure all of it, ask for the alignment (between "
+            "blocks) and for the statistics asymmetry and normality (within them)."
         )
     elif kept(stage, "jacobian") is None:
         notes.append("The cosine between Jacobians is that of their rank-K parts.")
