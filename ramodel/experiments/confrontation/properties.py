@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ramodel import metrics
 from ramodel.experiments.confrontation.predictions import settings
-from ramodel.experiments.readings import common_inverse_slope
+from ramodel.experiments.readings import PREDICTED_SHARE, common_inverse_slope
 
 __all__ = [
     "affinity_excess",
@@ -18,6 +18,7 @@ __all__ = [
     "effective_rank_ratio",
     "euler_spread",
     "generalisation_gap",
+    "gradient_bound_departure",
     "gradient_bound_excess",
     "gradient_norm_spread",
     "inverse_slope_eigen",
@@ -89,6 +90,19 @@ def euler_spread(cell: xr.Dataset) -> float:
 def generalisation_gap(cell: xr.Dataset) -> float:
     """Return training accuracy minus test accuracy."""
     return float(cell["train_accuracy"]) - float(cell["test_accuracy"])
+
+
+def gradient_bound_departure(cell: xr.Dataset) -> float:
+    """Return how far ``|g_(l-1)|/|g_l|`` leaves ``1 + s_min .. 1 + s_1`` at most, over blocks (S9: 0 or less).
+
+    s_min is the smallest value above one hundredth of s_1, that of the active directions, over the inputs measured. For
+    blocks as at a critical point of S1; without skips the ratio lies between the singular values themselves.
+    """
+    values = cell["singular_value"]
+    largest = values.isel(rank=0).max("input")
+    least = values.where(values > PREDICTED_SHARE * largest).min(("input", "rank"))
+    ratio = cell["gradient_norm_ratio"]
+    return float(np.maximum(ratio - (1.0 + largest), (1.0 + least) - ratio).max())
 
 
 def gradient_bound_excess(cell: xr.Dataset) -> float:

@@ -105,6 +105,7 @@ _ALL = (
     _spec("work_energy_error", readings.work_energy_error, "largest error of block energy against work", 0.0),
     _spec("euler_error", readings.euler_error, r"$-\langle g_l, h_l\rangle$ against head energy", 0.0),
     _spec("euler_spread", properties.euler_spread, r"spread of $-\langle g_l, h_l\rangle$ over layers", 0.0),
+    _spec("gradient_bound_departure", properties.gradient_bound_departure, "gradient norm ratio outside its bounds"),
     _spec("gradient_bound_excess", properties.gradient_bound_excess, "gradient norm ratio above $1 + s_1$"),
     _spec("gradient_norm_spread", properties.gradient_norm_spread, r"largest $|\ln|$ of gradient norm ratio", 0.0),
     _spec("norm_growth", properties.norm_growth, "growth of the state's norm in a block"),

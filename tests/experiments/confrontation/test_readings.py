@@ -109,6 +109,9 @@ def test_gradient_bound_and_spread():
         "gradient_norm_ratio": ("layer", [1.5, 1.25]),
     }
     assert value("gradient_bound_excess", cell) == pytest.approx(0.0, abs=EPS)
+    for ratios, departure in (([1.2, 1.5], 0.0), ([1.7, 1.2], 0.2), ([1.2, 0.8], 0.3)):  # bounds 1.1 .. 1.5
+        found = cell | {"gradient_norm_ratio": ("layer", ratios)}
+        assert value("gradient_bound_departure", found) == pytest.approx(departure, abs=EPS)
     assert value("gradient_norm_spread", cell) == pytest.approx(math.log(1.5))
 
 
