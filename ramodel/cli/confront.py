@@ -1,5 +1,6 @@
 """`ramodel confront`: theory against sweeps, or against your own trained network."""
 
+import contextlib
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -134,8 +135,15 @@ class Confront(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
                 f"`ramodel confront runs/depth --out runs/confronted`, or `{self.EXAMPLE}`."
             )
         self._refuse_options_of_the_other_kind()
+        is_new = not self.out.exists()
         folder = writable_folder("out", self.out)
-        confrontation = self._network() if named else confront_sweeps(self.sweeps)
+        try:
+            confrontation = self._network() if named else confront_sweeps(self.sweeps)
+        except BaseException:
+            if is_new:
+                with contextlib.suppress(OSError):  # something is in it after all
+                    folder.rmdir()
+            raise
         written = [write_confrontation_json(folder, confrontation)]
         written += _report(folder, confrontation, self._again())
         if self.json:

@@ -58,6 +58,7 @@ def test_wrong_use_is_said_in_one_line(ramodel, tmp_path, monkeypatch, words, sa
     assert found.code == 2
     assert said in found.err
     assert found.err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
 
 
 def test_decays_must_be_told(ramodel, tmp_path):
