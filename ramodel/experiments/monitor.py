@@ -105,8 +105,8 @@ class AlignmentMonitor:
     ...     optimiser.step()
     >>> monitor.dataset["iteration"].values
     array([  0,  50, 100])
-    >>> outside = monitor.dataset["energy_outside_error"].sel(quartile="median").squeeze()
-    >>> bool(outside[-1] < outside[0])  # RA3: the rank falls to the number of classes
+    >>> ratio = monitor.dataset["line_shape_ratio"].sel(quartile="median").squeeze()
+    >>> bool(ratio[-1] < ratio[0])  # RA1: states come near a line
     True
     """
 

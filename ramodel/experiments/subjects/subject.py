@@ -111,6 +111,8 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             if norms:
                 self._call(network, self.arguments(inputs), len(inputs.values))
         except ValueError as error:
+            if len(inputs.values) > 1:
+                raise
             raise ValueError("inputs is 1; an untrained network with BatchNorm needs more, for statistics.") from error
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum

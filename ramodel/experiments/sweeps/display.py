@@ -72,7 +72,7 @@ def duration_text(seconds: float) -> str:
     Examples
     --------
     >>> duration_text(3.21), duration_text(75), duration_text(4000)
-    ('3.2 s', '1 min 15 s', '1 h 07 min')
+    ('3.2 s', '1 min 15 s', '1 h 06 min')
     """
     if seconds < 10.0:
         return f"{seconds:.1f} s"

@@ -14,7 +14,8 @@ def as_rows(inputs: Tensor, length: int, dtype: torch.dtype) -> Tensor:
 def as_images(inputs: Tensor, image_shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
     """Return rows [N, height x width (x channels)], as data sets store them, as images [N, channels, height, width].
 
-    Images [N, channels, height, width] are returned as they are.
+    Images [N, channels, height, width] are returned as they are, of any height and width: networks that end with a mean
+    over pixels take them all.
 
     Raises
     ------
@@ -28,7 +29,7 @@ def as_images(inputs: Tensor, image_shape: tuple[int, ...], dtype: torch.dtype) 
     """
     height, width, channels = (*image_shape, 1)[:3]
     if getattr(inputs, "ndim", 0) == 4:
-        return _checked(inputs, (channels, height, width), dtype)
+        return _checked(inputs, (channels, *inputs.shape[2:]), dtype)
     rows = as_rows(inputs, height * width * channels, dtype)
     return rows.reshape(-1, height, width, channels).permute(0, 3, 1, 2)
 

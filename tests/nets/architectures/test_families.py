@@ -289,7 +289,7 @@ def test_convolutions_take_images_as_well():
     images = torch.randn(2, 3, 4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     rows = images.permute(0, 2, 3, 1).flatten(1)  # height, width, channels
     torch.testing.assert_close(network(images), network(rows), rtol=tolerances.DENSE_FLOAT64, atol=1e-13)
-    with pytest.raises(ValueError, match=r"inputs has shape \(2, 4, 4, 3\); it must have shape \(any, 3, 4, 4\)"):
+    with pytest.raises(ValueError, match=r"inputs has shape \(2, 4, 4, 3\); it must have shape \(any, 3, 4, 3\)"):
         network(images.permute(0, 2, 3, 1))
 
 
